@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Items of an exit reason's buffer, and their limits.
+#ifndef PORTOLAN_KERN_KCDATA_H_
+#define PORTOLAN_KERN_KCDATA_H_
+
+#define EXIT_REASON_SNAPSHOT          0x1001
+#define EXIT_REASON_USER_DESC         0x1002
+#define EXIT_REASON_USER_PAYLOAD      0x1003
+#define EXIT_REASON_CODESIGNING_INFO  0x1004
+#define EXIT_REASON_WORKLOOP_ID       0x1005
+#define EXIT_REASON_DISPATCH_QUEUE_NO 0x1006
+#define EXIT_REASON_CODESIG_PATH_MAX  1024
+#define EXIT_REASON_USER_DESC_MAX_LEN 1024
+#define EXIT_REASON_PAYLOAD_MAX_LEN   2048
+
+#endif  // PORTOLAN_KERN_KCDATA_H_

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls on a task. More come later. The task is named by its port, which is used, not consumed; one
+// that is no live send right gives MACH_SEND_INVALID_DEST.
+#ifndef PORTOLAN_MACH_TASK_H_
+#define PORTOLAN_MACH_TASK_H_
+
+#include <mach/kern_return.h>
+#include <mach/mach_types.h>
+#include <mach/message.h>
+#include <mach/port.h>
+#include <mach/task_special_ports.h>
+#include <portolan/export.h>
+
+PORTOLAN_BEGIN_DECLS
+
+// Stores send rights in the task's three slots, for its children too (tasks 1.7). Consumes nothing: the
+// rights are copied; what the slots held is released. Missing ones are null. Does not block.
+// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT for more than three or if the task is none, or
+// MACH_SEND_INVALID_RIGHT if one is no send right.
+PORTOLAN_EXPORT kern_return_t mach_ports_register(task_t target_task, mach_port_array_t init_port_set,
+                                                  mach_msg_type_number_t init_port_setCnt);
+
+// The rights in the three slots (tasks 1.7). Produces one user reference of each, and the array out of
+// line, for the caller to vm_deallocate: always three, null where there is none. Does not block.
+// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT or KERN_RESOURCE_SHORTAGE.
+PORTOLAN_EXPORT kern_return_t mach_ports_lookup(task_t target_task, mach_port_array_t* init_port_set,
+                                                mach_msg_type_number_t* init_port_setCnt);
+
+// A special port of a task, TASK_*_PORT (tasks 1.6). Produces one user reference of a send right; null if
+// none is set, MACH_PORT_DEAD if it died. Does not block.
+// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_FAILURE if the task is ending, or
+// KERN_INVALID_CAPABILITY if the task's port is of too weak a form.
+PORTOLAN_EXPORT kern_return_t task_get_special_port(task_inspect_t task, int which_port,
+                                                    mach_port_t* special_port);
+
+// Sets a special port of a task (tasks 1.6). Consumes nothing: the send right is copied; null takes it
+// away. Does not block.
+// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_NO_ACCESS for those that cannot be changed,
+// KERN_FAILURE if the task is ending, or MACH_SEND_INVALID_RIGHT if special_port is no send right.
+PORTOLAN_EXPORT kern_return_t task_set_special_port(task_t task, int which_port, mach_port_t special_port);
+
+PORTOLAN_END_DECLS
+
+#endif  // PORTOLAN_MACH_TASK_H_

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel as a whole: the geometry of its zones, the making of a segment, and what it does for recovery.
+#pragma once
+
+#include "ipc/objects.hpp"
+
+namespace portolan::ipc {
+
+// A domain of the usual size: tens of thousands of tasks' worth of address space, sparse.
+Geometry default_geometry();
+// Small enough that a copy of the whole is cheap: for unit tests and for the proof.
+Geometry small_geometry();
+
+// What the task layer does for recovery: it stands above this one.
+struct TaskHooks {
+  bool (*reap_step)(Thread& self, uint32_t item) = nullptr;      // a Task, or a bootstrap object, on a work list
+  void (*finish_hold)(Thread& self, Hold& hold) = nullptr;       // kHoldTask, kHoldEmbryo, and what lies beyond kHoldLast
+  void (*finish_thread)(Thread& self, ThreadSlot& victim) = nullptr;
+};
+struct Layers : UpperLayers {
+  TaskHooks tasks;
+};
+// This kernel with what stands above it; hooked into a view of a segment, which then points to it.
+Layers make_layers(const TaskHooks& tasks);
+void install(Segment& segment, const Layers& layers);
+
+// The objects that every domain has, made once in a freshly formatted segment by its first thread: the host ports.
+// (The bootstrap namespace makes its own root.) KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
+kern_return_t make_roots(Thread& self);
+
+}  // namespace portolan::ipc

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making and destroying messages, and their bodies.
+#include "ipc/kmsg.hpp"
+
+#include <algorithm>
+
+#include "ipc/notify.hpp"
+
+namespace portolan::ipc {
+
+namespace {
+
+constexpr unsigned kChunksAtOnce = 8;
+
+// The chunk of a chain that byte `offset` lies in.
+Data& chunk_at(const Segment& segment, uint32_t head, uint32_t offset) {
+  Handle<Data> handle{head};
+  for (uint32_t skip = offset / kDataPayload; skip != 0; skip--) handle.index = segment.at(handle).link;
+  return segment.at(handle);
+}
+
+// Frees up to a transaction's worth of a chain whose head is in `head`; true when none is left.
+bool free_chain(Txn& txn, Cell<uint32_t>& head) {
+  uint32_t walk = head;
+  for (unsigned i = 0; walk != 0 && i < kPendingMax / 2; i++) {
+    const Handle<Data> handle{walk};
+    walk = txn.segment().at(handle).link;
+    txn.release(handle);
+  }
+  txn.set(head, walk);
+  return walk == 0;
+}
+
+void init(Kmsg& kmsg, uint32_t size) {
+  kmsg.link.init(0);
+  kmsg.work.init(0);
+  kmsg.kind.init(kKmsgMessage);
+  for (Cell<uint32_t>* cell : {&kmsg.bits, &kmsg.voucher, &kmsg.remote, &kmsg.local, &kmsg.descriptors,
+                               &kmsg.converted_in, &kmsg.converted_out, &kmsg.array_in, &kmsg.array_out,
+                               &kmsg.body_head, &kmsg.body_tail, &kmsg.seqno, &kmsg.flags})
+    cell->init(0);
+  kmsg.size.init(size);
+  kmsg.id.init(0);
+  kmsg.edge_in.init(kBodyFirst);
+  kmsg.edge_out.init(kBodyFirst);
+}
+
+}  // namespace
+
+Cell<uint32_t>& body_word(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
+  const uint8_t* bytes = kmsg.inline_body + offset;
+  if (kmsg.body_head != 0) bytes = chunk_at(segment, kmsg.body_head, offset).bytes + offset % kDataPayload;
+  return *reinterpret_cast<Cell<uint32_t>*>(const_cast<uint8_t*>(bytes));
+}
+
+bool body_copy_in(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t from) {
+  uint32_t left = kmsg.size - kHeaderSize;
+  if (left == 0) return true;
+  if (kmsg.body_head == 0) return user.copy_in(const_cast<uint8_t*>(kmsg.inline_body), from, left);
+  for (Handle<Data> handle{kmsg.body_head}; left != 0; handle.index = segment.at(handle).link) {
+    const uint32_t part = std::min(left, kDataPayload);
+    if (!user.copy_in(segment.at(handle).bytes, from, part)) return false;
+    from += part;
+    left -= part;
+  }
+  return true;
+}
+
+bool body_copy_out(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t to) {
+  uint32_t left = kmsg.size - kHeaderSize;
+  if (left == 0) return true;
+  if (kmsg.body_head == 0) return user.copy_out(to, kmsg.inline_body, left);
+  for (Handle<Data> handle{kmsg.body_head}; left != 0; handle.index = segment.at(handle).link) {
+    const uint32_t part = std::min(left, kDataPayload);
+    if (!user.copy_out(to, segment.at(handle).bytes, part)) return false;
+    to += part;
+    left -= part;
+  }
+  return true;
+}
+
+Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
+  auto word = [&](uint32_t n) { return body_word(segment, kmsg, offset + 4 * n).get(); };
+  const uint32_t third = word(2);
+  Descriptor d{};
+  d.offset = offset;
+  d.type = third >> 24;
+  d.disposition = third >> 16 & 0xff;
+  d.length = d.type == MACH_MSG_PORT_DESCRIPTOR ? 12 : 16;
+  if (d.type == MACH_MSG_PORT_DESCRIPTOR) {
+    d.word = word(0);
+    return d;
+  }
+  d.address = word(0) | uint64_t{word(1)} << 32;
+  if (d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR) {
+    d.flags = third & 0xffff;
+    d.word = word(3);
+    return d;
+  }
+  d.deallocate = (third & 0xff) != 0;
+  d.copy = third >> 8 & 0xff;
+  d.count = word(3);
+  d.word = word(0);
+  return d;
+}
+
+Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size) {
+  Handle<Kmsg> handle;
+  const int code = transact(self, Needs{}.with<Kmsg>(), [&](Txn& txn) {
+    handle = txn.allocate<Kmsg>();
+    init(txn.segment().at(handle), size);
+    txn.hold(kHoldKmsg, handle.index);
+    return 0;
+  });
+  if (code != 0) return {};
+  const uint32_t body = size - kHeaderSize;
+  if (body <= kKmsgInline) return handle;
+  Kmsg& kmsg = self.segment().at(handle);
+  for (uint32_t made = 0; made < body;) {
+    const uint32_t chunks = std::min<uint32_t>((body - made + kDataPayload - 1) / kDataPayload, kChunksAtOnce);
+    const int grown = transact(self, Needs{}.with<Data>(static_cast<uint8_t>(chunks)), [&](Txn& txn) {
+      for (uint32_t i = 0; i < chunks; i++) {
+        const Handle<Data> data = txn.allocate<Data>();
+        txn.segment().at(data).link.init(0);
+        txn.segment().at(data).used.init(kDataPayload);
+        if (kmsg.body_tail == 0)
+          txn.set(kmsg.body_head, data.index);
+        else
+          txn.set(txn.segment().at(Handle<Data>{kmsg.body_tail}).link, data.index);
+        txn.set(kmsg.body_tail, data.index);
+      }
+      return 0;
+    });
+    if (grown != 0) {
+      kmsg_free(self, handle);
+      return {};
+    }
+    made += chunks * kDataPayload;
+  }
+  return handle;
+}
+
+void kmsg_destroy(Txn& txn, Hold& hold) {
+  txn.push_work(Handle<Kmsg>{hold.object});
+  txn.drop(hold);
+}
+
+void kmsg_destroy(Thread& self, Handle<Kmsg> handle) {
+  transact(self, Needs{}, [&](Txn& txn) {
+    kmsg_destroy(txn, *txn.find_hold(kHoldKmsg, handle.index));
+    return 0;
+  });
+}
+
+void kmsg_free(Thread& self, Handle<Kmsg> handle) {
+  Kmsg& kmsg = self.segment().at(handle);
+  bool done = false;
+  while (!done) {
+    transact(self, Needs{}, [&](Txn& txn) {
+      done = free_chain(txn, kmsg.body_head);
+      if (!done) return 0;
+      txn.drop(*txn.find_hold(kHoldKmsg, handle.index));
+      txn.release(handle);
+      return 0;
+    });
+  }
+}
+
+namespace {
+
+uint32_t disposition_in(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
+  return body_word(segment, kmsg, offset + 8) >> 16 & 0xff;
+}
+
+// The right of a descriptor, or of an array's element, in a message that is destroyed.
+void destroy_word(Txn& txn, Cell<uint32_t>& word, uint32_t disposition) {
+  const uint32_t port = word;
+  txn.set(word, kRightNull);
+  naked_destroy(txn, {port, disposition});
+}
+
+// The next right or piece of memory between the two edges; true when there is none.
+bool reap_body(Txn& txn, Kmsg& kmsg) {
+  Segment& segment = txn.segment();
+  if ((kmsg.bits & MACH_MSGH_BITS_COMPLEX) == 0) return true;
+  const bool open = kmsg.converted_out == kmsg.converted_in;  // only what was half taken in is left
+  if (open && kmsg.array_in == 0) return true;
+  const uint32_t offset = kmsg.edge_out;
+  const Descriptor d = descriptor_at(segment, kmsg, offset);
+  if (d.type == MACH_MSG_PORT_DESCRIPTOR || d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR) {
+    destroy_word(txn, body_word(segment, kmsg, offset + (d.type == MACH_MSG_PORT_DESCRIPTOR ? 0 : 12)), d.disposition);
+  } else {
+    if (d.type == MACH_MSG_OOL_PORTS_DESCRIPTOR) {
+      const uint32_t rights = open ? kmsg.array_in - 1 : d.count;
+      const uint32_t at = kmsg.array_out;
+      if (at < rights) {
+        Data& chunk = chunk_at(segment, d.word, at * 4);
+        destroy_word(txn, *reinterpret_cast<Cell<uint32_t>*>(chunk.bytes + at * 4 % kDataPayload),
+                     received_disposition(disposition_in(segment, kmsg, offset)));
+        txn.set(kmsg.array_out, at + 1);
+        return false;
+      }
+    }
+    if (!free_chain(txn, body_word(segment, kmsg, offset))) return false;
+  }
+  txn.set(kmsg.array_out, 0);
+  if (open) {
+    txn.set(kmsg.array_in, 0);
+    return false;
+  }
+  txn.set(kmsg.edge_out, offset + d.length);
+  txn.add(kmsg.converted_out, 1);
+  return false;
+}
+
+}  // namespace
+
+bool kmsg_reap_step(Thread& self, Handle<Kmsg> handle) {
+  Kmsg& kmsg = self.segment().at(handle);
+  if (kmsg.kind == kKmsgPortDestroyed) return port_destroyed_step(self, handle);
+  const int code = transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    if ((kmsg.flags & kKmsgDeferred) != 0) {
+      txn.pop_work();
+      notify_send_deferred(txn, handle);
+      return 0;
+    }
+    if ((kmsg.flags & kKmsgHeaderTaken) != 0) {
+      const uint32_t remote = kmsg.remote, local = kmsg.local, bits = kmsg.bits;
+      txn.set(kmsg.flags, kmsg.flags & ~kKmsgHeaderTaken);
+      txn.set(kmsg.remote, kRightNull);
+      txn.set(kmsg.local, kRightNull);
+      naked_destroy(txn, {remote, MACH_MSGH_BITS_REMOTE(bits)});
+      naked_destroy(txn, {local, MACH_MSGH_BITS_LOCAL(bits)});
+      return 0;
+    }
+    if (!reap_body(txn, kmsg)) return 0;
+    if (!free_chain(txn, kmsg.body_head)) return 0;
+    txn.pop_work();
+    txn.release(handle);
+    return 0;
+  });
+  return code == 0;
+}
+
+}  // namespace portolan::ipc

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+// The receive half: messages 6. If we die here: the message is in the queue, in our frame's grant, or in a hold; recovery
+// gives a grant back to its queue and destroys what is in hand, as the death of a receiver may (KERNEL rule 11).
+#include <string.h>
+
+#include "ipc/mach_msg.hpp"
+#include "ipc/mqueue.hpp"
+#include "ipc/notify.hpp"
+#include "ipc/pset.hpp"
+#include "segment/wait.hpp"
+
+namespace portolan::ipc {
+
+namespace {
+
+struct Receive {
+  Thread& self;
+  Handle<Space> space;
+  UserMemory& user;
+  const ReceiveArguments& arguments;
+
+  Segment& segment() const { return self.segment(); }
+  bool polls() const { return (arguments.option & MACH_RCV_TIMEOUT) != 0 && arguments.timeout == 0; }
+};
+
+struct Found {
+  Picked picked;
+  mach_msg_return_t code = MACH_MSG_SUCCESS;
+  bool waits = false;
+  uint32_t pset = 0;  // waits on this set, not on a port
+};
+
+// Looks for a message and, if there is none, puts the frame on the object's list.
+Found look(const Receive& receive) {
+  Found found;
+  transact(receive.self, Needs{}, [&](Txn& txn) {
+    found = Found{};
+    const ReceiveArguments& a = receive.arguments;
+    const auto option = static_cast<uint32_t>(a.option);
+    Locked<Space> space = txn.lock(receive.space);
+    Entry* entry = space->state == kSpaceActive ? entry_find(txn, space, Name{a.name}) : nullptr;
+    if (entry == nullptr || !entry->has(kTypeReceive | kTypePset)) {
+      found.code = MACH_RCV_INVALID_NAME;
+      return 0;
+    }
+    if (entry->has(kTypePset)) {
+      Locked<Pset> pset = txn.lock(Handle<Pset>{entry->object});
+      found.picked = mqueue_take_from_set(txn, pset, a.size, option);
+      found.pset = pset.handle().index;
+      found.waits = !found.picked.kmsg && !found.picked.too_large && !found.picked.again;
+      if (found.waits && !receive.polls()) mqueue_wait_on_set(txn, pset, a.size, option);
+    } else {
+      Locked<Port> port = txn.lock(Handle<Port>{entry->object});
+      found.picked = mqueue_take(txn, port, a.size, option);
+      found.waits = !found.picked.kmsg && !found.picked.too_large;
+      if (found.waits && !receive.polls()) mqueue_wait_on_port(txn, port, a.size, option);
+    }
+    if (found.picked.kmsg) txn.hold(kHoldKmsg, found.picked.kmsg.index);
+    return 0;
+  });
+  if (found.waits && receive.polls()) {
+    found.waits = false;
+    found.code = MACH_RCV_TIMED_OUT;
+  }
+  return found;
+}
+
+// After a wait that nobody granted: off the list, or the grant that came meanwhile stays.
+bool leave_list(const Receive& receive, Frame& frame) {
+  bool left = false;
+  transact(receive.self, Needs{}, [&](Txn& txn) {
+    left = false;
+    const uint32_t state = frame.state;
+    if (state == kWaitPort) {
+      Locked<Port> port = txn.lock(Handle<Port>{frame.object});
+      if (frame.state != kWaitPort) return 0;
+      mqueue_unwait(txn, port, frame, receive.self.frame_id());
+      left = true;
+    } else if (state == kWaitPset) {
+      Locked<Pset> pset = txn.lock(Handle<Pset>{frame.object});
+      if (frame.state != kWaitPset) return 0;
+      mqueue_unwait(txn, pset, frame, receive.self.frame_id());
+      left = true;
+    }
+    return 0;
+  });
+  return left;
+}
+
+Found wait(const Receive& receive) {
+  Frame& frame = receive.self.frame();
+  const ReceiveArguments& a = receive.arguments;
+  const WaitEnd end =
+      wait_for_grant(receive.self, frame, deadline_after(a.timeout, (a.option & MACH_RCV_TIMEOUT) != 0), true);
+  Found found;
+  if (end != WaitEnd::granted && leave_list(receive, frame)) {
+    found.code = end == WaitEnd::timed_out ? MACH_RCV_TIMED_OUT : MACH_RCV_INTERRUPTED;
+    return found;
+  }
+  transact(receive.self, Needs{}, [&](Txn& txn) {
+    found = Found{};
+    if (frame.state == kGrantMessage) {
+      found.picked.kmsg = Handle<Kmsg>{frame.grant};
+      found.picked.too_large = frame.result == MACH_RCV_TOO_LARGE;
+      txn.hold(kHoldKmsg, frame.grant);
+    } else if (frame.result == MACH_RCV_TOO_LARGE) {
+      found.picked.too_large = true;
+      found.picked.needed = frame.grant;
+      found.picked.holder = Name{frame.extra};
+    } else {
+      found.code = frame.result;
+    }
+    txn.set(frame.state, kWaitNone);
+    txn.set(frame.grant, 0);
+    return 0;
+  });
+  return found;
+}
+
+// What becomes of the header's rights at the receiver (messages 6.5).
+struct HeaderOut {
+  Name remote, local;
+  uint64_t context = 0;
+};
+
+// The right that the message was sent through ends here.
+void finish_destination(Txn& txn, const Receive& receive, Kmsg& kmsg, HeaderOut& out) {
+  Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
+  const uint32_t kind = MACH_MSGH_BITS_REMOTE(kmsg.bits);
+  const bool ours = port->active() && !port->is(kPortInTransit) && port->receiver == receive.space.index;
+  if (!port->active())
+    out.local = Name{MACH_PORT_DEAD};
+  else if (ours)
+    out.local = Name{port->receiver_name};
+  if (ours) out.context = port->context;
+  if (kind == MACH_MSG_TYPE_PORT_SEND)
+    send_right_release(txn, port);
+  else if (ours || !port->active())
+    send_once_right_consume(txn, port);
+  else
+    send_once_right_release(txn, port);
+}
+
+// ports 8.4: armed send-possible requests fire before the receiver's own rights are handed over.
+void fire_armed(const Receive& receive, Kmsg& kmsg) {
+  const Handle<Port> handle{kmsg.remote};
+  while (receive.segment().at(handle).armed != 0) {
+    transact(receive.self, Needs{}, [&](Txn& txn) {
+      Locked<Port> port = txn.lock(handle);
+      requests_fire_possible(txn, port, 3);
+      return 0;
+    });
+  }
+}
+
+// The reply right enters the space, the destination's ends. KERN_SUCCESS, or the code for want of a name: then nothing
+// has changed.
+kern_return_t copyout_header(const Receive& receive, Handle<Kmsg> handle, HeaderOut& out) {
+  Kmsg& kmsg = receive.segment().at(handle);
+  return with_room(receive.self, receive.space, kCopyoutNeeds.with<Kmsg>(2), [&](Txn& txn) -> int {
+    out = HeaderOut{};
+    Locked<Space> space = txn.lock(receive.space);
+    if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+    Name reply{kmsg.local};
+    if (reply.valid()) {
+      const kern_return_t copied =
+          right_copyout(txn, space, {kmsg.local, MACH_MSGH_BITS_LOCAL(kmsg.bits)}, reply);
+      if (copied != KERN_SUCCESS && copied != KERN_INVALID_CAPABILITY) return copied;
+    }
+    out.remote = reply;
+    finish_destination(txn, receive, kmsg, out);
+    txn.set(kmsg.flags, kmsg.flags & ~kKmsgHeaderTaken);
+    txn.set(kmsg.remote, kRightNull);
+    txn.set(kmsg.local, kRightNull);
+    return KERN_SUCCESS;
+  });
+}
+
+// A message of which only the header is delivered: everything else in it is destroyed, but the destination's right is
+// used up as usual.
+void finish_bare(const Receive& receive, Handle<Kmsg> handle, HeaderOut& out) {
+  Kmsg& kmsg = receive.segment().at(handle);
+  transact(receive.self, kDropNeeds.with<Kmsg>(2), [&](Txn& txn) {
+    out = HeaderOut{};
+    const uint32_t reply = kmsg.local;
+    if (!Name{reply}.valid()) out.remote = Name{reply};
+    finish_destination(txn, receive, kmsg, out);
+    naked_destroy(txn, {reply, MACH_MSGH_BITS_LOCAL(kmsg.bits)});
+    txn.set(kmsg.flags, kmsg.flags & ~kKmsgHeaderTaken);
+    txn.set(kmsg.remote, kRightNull);
+    txn.set(kmsg.local, kRightNull);
+    return 0;
+  });
+}
+
+uint32_t trailer_size(uint32_t option) {
+  static constexpr uint32_t kSizes[5] = {8, 12, 20, 52, 60};
+  const uint32_t elements = option >> 24 & 0xf;
+  return elements < 5 ? kSizes[elements] : 68;
+}
+
+mach_msg_max_trailer_t make_trailer(const Kmsg& kmsg, uint32_t size, uint64_t context, bool bare) {
+  mach_msg_max_trailer_t trailer{};
+  trailer.msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
+  trailer.msgh_trailer_size = size;
+  trailer.msgh_seqno = kmsg.seqno;
+  if (bare || (kmsg.flags & kKmsgFromKernel) != 0) {
+    trailer.msgh_sender.val[1] = 1;
+  } else {
+    const Sender& s = kmsg.sender;
+    trailer.msgh_sender.val[0] = s.uid;
+    trailer.msgh_sender.val[1] = s.gid;
+    const uint32_t audit[8] = {s.uid, s.uid, s.gid, s.ruid, s.rgid, s.pid, 0, s.pid_version};
+    memcpy(trailer.msgh_audit.val, audit, sizeof audit);
+  }
+  trailer.msgh_context = bare ? 0 : context;
+  return trailer;
+}
+
+// Bits swap with the fields: the receiver's remote is the sender's local.
+mach_msg_header_t make_header(const Kmsg& kmsg, uint32_t size, const HeaderOut& out) {
+  mach_msg_header_t header{};
+  const uint32_t bits = kmsg.bits;
+  header.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSGH_BITS_LOCAL(bits), MACH_MSGH_BITS_REMOTE(bits), 0,
+                                        bits & MACH_MSGH_BITS_COMPLEX);
+  header.msgh_size = size;
+  header.msgh_remote_port = out.remote.value;
+  header.msgh_local_port = out.local.value;
+  header.msgh_voucher_port = MACH_MSGH_BITS_VOUCHER(bits) != 0 ? MACH_PORT_NULL : kmsg.voucher.get();
+  header.msgh_id = kmsg.id;
+  return header;
+}
+
+mach_msg_return_t deliver_bare(const Receive& receive, Handle<Kmsg> handle, mach_msg_return_t code) {
+  HeaderOut out;
+  finish_bare(receive, handle, out);
+  const Kmsg& kmsg = receive.segment().at(handle);
+  const ReceiveArguments& a = receive.arguments;
+  mach_msg_return_t result = code;
+  if (a.size < kHeaderSize) {
+    result = MACH_RCV_INVALID_DATA;
+  } else {
+    struct {
+      mach_msg_header_t header;
+      mach_msg_max_trailer_t trailer;
+    } bare;
+    const uint32_t trailer = trailer_size(static_cast<uint32_t>(a.option));
+    bare.header = make_header(kmsg, kHeaderSize, out);
+    bare.header.msgh_voucher_port = MACH_PORT_NULL;
+    bare.trailer = make_trailer(kmsg, trailer, 0, true);
+    const uint32_t size = kHeaderSize + trailer;
+    if (!receive.user.copy_out(a.buffer, &bare, size < a.size ? size : a.size)) result = MACH_RCV_INVALID_DATA;
+  }
+  kmsg_destroy(receive.self, handle);
+  return result;
+}
+
+bool copy_message(const Receive& receive, const Kmsg& kmsg, const mach_msg_header_t& header,
+                  const mach_msg_max_trailer_t& trailer) {
+  const ReceiveArguments& a = receive.arguments;
+  const uint32_t body = kmsg.size - kHeaderSize, tail = trailer.msgh_trailer_size;
+  if (kmsg.body_head == 0) {
+    // One copy for a message that fits a few cache lines.
+    uint8_t whole[kHeaderSize + kKmsgInline + sizeof trailer];
+    memcpy(whole, &header, kHeaderSize);
+    memcpy(whole + kHeaderSize, kmsg.inline_body, body);
+    memcpy(whole + kHeaderSize + body, &trailer, tail);
+    return receive.user.copy_out(a.buffer, whole, kHeaderSize + body + tail);
+  }
+  return receive.user.copy_out(a.buffer, &header, kHeaderSize) &&
+         body_copy_out(receive.segment(), kmsg, receive.user, a.buffer + kHeaderSize) &&
+         receive.user.copy_out(a.buffer + kmsg.size, &trailer, tail);
+}
+
+mach_msg_return_t deliver(const Receive& receive, Handle<Kmsg> handle) {
+  Thread& self = receive.self;
+  Kmsg& kmsg = receive.segment().at(handle);
+  const auto option = static_cast<uint32_t>(receive.arguments.option);
+  self.message_id = kmsg.id;
+  self.message_sender = kmsg.sender.pid;
+  fire_armed(receive, kmsg);
+  HeaderOut out;
+  const kern_return_t named = copyout_header(receive, handle, out);
+  mach_msg_return_t code = MACH_MSG_SUCCESS;
+  if (named != KERN_SUCCESS) {
+    code = deliver_bare(receive, handle, MACH_RCV_HEADER_ERROR | right_bits(named));
+  } else {
+    mach_msg_return_t bits = MACH_MSG_SUCCESS;
+    if (kmsg.converted_in != 0)
+      bits = kmsg_copyout_body(self, receive.space, handle, receive.user, (option & MACH_RCV_GUARDED_DESC) != 0,
+                               receive.arguments.buffer, false);
+    if (bits != MACH_MSG_SUCCESS) code = MACH_RCV_BODY_ERROR | bits;
+    const uint32_t trailer = trailer_size(option);
+    if (!copy_message(receive, kmsg, make_header(kmsg, kmsg.size, out), make_trailer(kmsg, trailer, out.context, false)))
+      code = MACH_RCV_INVALID_DATA;
+    kmsg_free(self, handle);
+  }
+  self.message_id = 0;
+  self.message_sender = 0;
+  return code;
+}
+
+// MACH_RCV_LARGE: the message stays; the caller learns the size, and with LARGE_IDENTITY the port (messages 6.4).
+mach_msg_return_t report_large(const Receive& receive, const Picked& picked) {
+  const ReceiveArguments& a = receive.arguments;
+  const uint32_t size = picked.needed, name = picked.holder.value;
+  if (a.size >= 8 && !receive.user.copy_out(a.buffer + 4, &size, 4)) return MACH_RCV_INVALID_DATA;
+  if ((a.option & MACH_RCV_LARGE_IDENTITY) != 0 && a.size >= 16 && !receive.user.copy_out(a.buffer + 12, &name, 4))
+    return MACH_RCV_INVALID_DATA;
+  return MACH_RCV_TOO_LARGE;
+}
+
+}  // namespace
+
+mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& user, const ReceiveArguments& arguments) {
+  const Receive receive{self, space, user, arguments};
+  Found found = look(receive);
+  while (found.picked.again) found = look(receive);
+  if (found.waits) found = wait(receive);
+  if (found.code != MACH_MSG_SUCCESS) return found.code;
+  if (!found.picked.kmsg) return report_large(receive, found.picked);
+  if (found.picked.too_large) return deliver_bare(receive, found.picked.kmsg, MACH_RCV_TOO_LARGE);
+  return deliver(receive, found.picked.kmsg);
+}
+
+namespace {
+
+// A message granted to a thread that died goes back to the head of its queue, if the port still lives.
+void return_grant(Thread& self, Frame& frame) {
+  Segment& segment = self.segment();
+  const Handle<Kmsg> handle{frame.grant};
+  const bool sound = segment.plausible(kZoneKmsg, handle.index) && segment.at(handle).allocated();
+  transact(self, Needs{}, [&](Txn& txn) {
+    txn.set(frame.state, kWaitNone);
+    txn.set(frame.grant, 0);
+    if (!sound) return 0;
+    Kmsg& kmsg = segment.at(handle);
+    Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
+    if (!port->active()) {
+      txn.push_work(handle);
+      return 0;
+    }
+    if (port->seqno == kmsg.seqno + 1) txn.set(port->seqno, kmsg.seqno);
+    const uint32_t head = port->queue_head;
+    txn.set(kmsg.link, head);
+    txn.set(port->queue_head, handle.index);
+    if (head == 0) txn.set(port->queue_tail, handle.index);
+    txn.add(port->msgcount, 1);
+    port_reference(txn, port);
+    if (txn.find_hold(kHoldPortSettle, port.handle().index) == nullptr)
+      txn.hold(kHoldPortSettle, port.handle().index);
+    else
+      port_release(txn, port);
+    return 0;
+  });
+  if (!sound) return;
+  const Handle<Port> port{segment.at(handle).remote};
+  bool held = false;
+  for (const Hold& hold : self.frame().holds) held |= hold.kind == kHoldPortSettle && hold.object == port.index;
+  if (held) port_settle(self, port);
+}
+
+}  // namespace
+
+void finish_wait(Thread& self, ThreadSlot& victim, uint32_t victim_index, Frame& frame) {
+  Segment& segment = self.segment();
+  const auto id = victim_index * kFrames + static_cast<uint32_t>(&frame - victim.frames);
+  const uint32_t object = frame.object;
+  switch (frame.state) {
+    case kWaitPort:
+    case kWaitSend:
+      if (!segment.plausible(kZonePort, object)) break;
+      transact(self, Needs{}, [&](Txn& txn) {
+        Locked<Port> port = txn.lock(Handle<Port>{object});
+        if (frame.state == kWaitPort || frame.state == kWaitSend) mqueue_unwait(txn, port, frame, id);
+        return 0;
+      });
+      break;
+    case kWaitPset:
+      if (!segment.plausible(kZonePset, object)) break;
+      transact(self, Needs{}, [&](Txn& txn) {
+        Locked<Pset> pset = txn.lock(Handle<Pset>{object});
+        if (frame.state == kWaitPset) mqueue_unwait(txn, pset, frame, id);
+        return 0;
+      });
+      break;
+    default: break;
+  }
+  switch (frame.state) {
+    case kGrantMessage: return_grant(self, frame); break;
+    case kGrantSlot:
+      if (!segment.plausible(kZonePort, object)) break;
+      transact(self, Needs{}, [&](Txn& txn) {
+        Locked<Port> port = txn.lock(Handle<Port>{object});
+        txn.set(frame.state, kWaitNone);
+        txn.add(port->msgcount, static_cast<uint32_t>(-1));
+        mqueue_promise_slots(txn, port, 1);
+        return 0;
+      });
+      break;
+    default:
+      transact(self, Needs{}, [&](Txn& txn) {
+        txn.set(frame.state, kWaitNone);
+        return 0;
+      });
+      break;
+  }
+}
+
+}  // namespace portolan::ipc

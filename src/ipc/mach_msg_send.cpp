@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// The send half: messages 5, in the order of its checks. If we die here: the message is in a hold from its allocation
+// to the transaction that posts it; recovery destroys it.
+#include <mach/mig_errors.h>
+#include <string.h>
+
+#include "ipc/mach_msg.hpp"
+#include "ipc/mqueue.hpp"
+#include "ipc/notify.hpp"
+#include "segment/futex.hpp"
+#include "segment/wait.hpp"
+
+namespace portolan::ipc {
+
+namespace {
+
+// Internal: the header is in and the message was posted in the same transaction.
+constexpr int kPosted = -90002;
+
+struct Send {
+  Thread& self;
+  Handle<Task> task;
+  Handle<Space> space;
+  UserMemory& user;
+  const SendArguments& arguments;
+  mach_msg_header_t header;
+  Handle<Kmsg> handle;
+
+  Segment& segment() const { return self.segment(); }
+  Kmsg& kmsg() const { return segment().at(handle); }
+  bool no_wait() const { return (arguments.option & MACH_SEND_TIMEOUT) != 0 && arguments.timeout == 0; }
+};
+
+// messages 5.2
+mach_msg_return_t check_header(const mach_msg_header_t& h) {
+  const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits),
+                 voucher = MACH_MSGH_BITS_VOUCHER(h.msgh_bits);
+  if (local == 0 ? h.msgh_local_port != MACH_PORT_NULL : !MACH_MSG_TYPE_PORT_ANY_SEND(local)) return MACH_SEND_INVALID_HEADER;
+  // No voucher exists here: only the null one can be named.
+  if (voucher != 0 && ((voucher != MACH_MSG_TYPE_MOVE_SEND && voucher != MACH_MSG_TYPE_COPY_SEND) ||
+                       h.msgh_voucher_port != MACH_PORT_NULL))
+    return MACH_SEND_INVALID_VOUCHER;
+  if (!MACH_MSG_TYPE_PORT_ANY_SEND(remote)) return MACH_SEND_INVALID_HEADER;
+  if (!MACH_PORT_VALID(h.msgh_remote_port)) return MACH_SEND_INVALID_DEST;
+  if (h.msgh_remote_port == h.msgh_local_port &&
+      (remote == MACH_MSG_TYPE_MOVE_SEND_ONCE || local == MACH_MSG_TYPE_MOVE_SEND_ONCE))
+    return MACH_SEND_INVALID_DEST;
+  return MACH_MSG_SUCCESS;
+}
+
+bool moves(uint32_t disposition) { return disposition == MACH_MSG_TYPE_MOVE_SEND; }
+bool wants_send(uint32_t disposition) { return moves(disposition) || disposition == MACH_MSG_TYPE_COPY_SEND; }
+bool makes(uint32_t disposition) {
+  return disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_MAKE_SEND_ONCE;
+}
+
+bool entry_allows(const Entry& entry, uint32_t disposition) {
+  if (makes(disposition)) return entry.has(kTypeReceive);
+  return entry.has(wants_send(disposition) ? kTypeSend : kTypeSendOnce);
+}
+
+// messages 5.3, steps 4 and 5; `dead`: the reply becomes MACH_PORT_DEAD.
+bool reply_allowed(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition) {
+  if (entry.has(kTypePset)) return false;
+  if (entry.has(kTypeDead)) return !makes(disposition);
+  if (!entry.has(kTypeReceive) && right_check(txn, space, entry)) return true;
+  return entry_allows(entry, disposition);
+}
+
+// A send-once right whose port has died, not yet a dead name and not watched: the message is swallowed.
+bool swallows(Txn& txn, const Entry& entry, uint32_t disposition) {
+  if (disposition != MACH_MSG_TYPE_MOVE_SEND_ONCE || !entry.has(kTypeSendOnce) || entry.request != 0) return false;
+  return !txn.lock(Handle<Port>{entry.object})->active();
+}
+
+bool same_name_allowed(const Entry& entry, uint32_t remote, uint32_t local) {
+  if (moves(remote) && moves(local)) return entry.urefs >= 2;
+  return true;
+}
+
+void stamp(Txn& txn, const Send& send, Kmsg& kmsg) {
+  const Sender& from = txn.segment().at(send.task).credentials;
+  Sender& to = kmsg.sender;
+  to.uid.init(from.uid);
+  to.gid.init(from.gid);
+  to.ruid.init(from.ruid);
+  to.rgid.init(from.rgid);
+  to.pid.init(from.pid);
+  to.pid_version.init(from.pid_version);
+}
+
+// MACH_SEND_NOTIFY (messages 5.7).
+void arm_send_possible(Txn& txn, Kmsg& kmsg, Locked<Port>& port, Entry& entry) {
+  if (MACH_MSGH_BITS_REMOTE(kmsg.bits) != MACH_MSG_TYPE_PORT_SEND || !port->active() || port->kobject_type != 0) return;
+  if (entry.request == 0 || entry.object != port.handle().index) return;
+  Request& request = txn.segment().at(Handle<Request>{entry.request});
+  if (request.state != kRequestDelayed && request.state != kRequestArmed) return;
+  if (port->msgcount < port->qlimit) {
+    txn.set(kmsg.flags, kmsg.flags | kKmsgExempt);
+  } else if (request.state == kRequestDelayed) {
+    txn.set(request.state, kRequestArmed);
+    txn.add(port->armed, 1);
+  }
+}
+
+// Takes the header's rights, and posts a simple message in the same transaction if nothing stands in its way.
+int take_header(const Send& send, Txn& txn) {
+  const mach_msg_header_t& h = send.header;
+  Kmsg& kmsg = send.kmsg();
+  const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits);
+  Locked<Space> space = txn.lock(send.space);
+  if (space->state != kSpaceActive) return MACH_SEND_INVALID_DEST;
+  Entry* dest = entry_find(txn, space, Name{h.msgh_remote_port});
+  if (dest == nullptr || dest->has(kTypePset | kTypeDead)) return MACH_SEND_INVALID_DEST;
+  Entry* reply = nullptr;
+  const Name reply_name{h.msgh_local_port};
+  if (local != 0 && reply_name.valid()) {
+    reply = entry_find(txn, space, reply_name);
+    if (reply == nullptr || !reply_allowed(txn, space, *reply, local)) return MACH_SEND_INVALID_REPLY;
+  }
+  const bool swallowed = swallows(txn, *dest, remote);
+  if (!swallowed && !dest->has(kTypeReceive) && right_check(txn, space, *dest)) return MACH_SEND_INVALID_DEST;
+  if (!swallowed && !entry_allows(*dest, remote)) return MACH_SEND_INVALID_DEST;
+  if (reply == dest && !same_name_allowed(*dest, remote, local)) return MACH_SEND_INVALID_DEST;
+
+  // Nothing fails from here on. Of two rights from one name, what is copied or made goes before what is moved.
+  NakedRight to, back{reply_name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(local)};
+  const bool reply_first = reply != nullptr && reply == dest && moves(remote) && !moves(local);
+  if (reply_first) right_copyin(txn, space, *reply, local, back);
+  if (swallowed) {
+    Locked<Port> port = txn.lock(Handle<Port>{dest->object});
+    entry_free(txn, space, *dest);
+    send_once_right_consume(txn, port);
+    to = {kRightNull, MACH_MSG_TYPE_PORT_SEND_ONCE};
+  } else {
+    right_copyin(txn, space, *dest, remote, to);
+  }
+  if (reply != nullptr && !reply_first) right_copyin(txn, space, *reply, local, back);
+
+  txn.set(kmsg.bits, MACH_MSGH_BITS_SET(to.disposition, back.disposition, MACH_MSGH_BITS_VOUCHER(h.msgh_bits),
+                                        h.msgh_bits & MACH_MSGH_BITS_COMPLEX));
+  txn.set(kmsg.remote, to.port);
+  txn.set(kmsg.local, back.port);
+  txn.set(kmsg.flags, kmsg.flags | kKmsgHeaderTaken);
+  if (swallowed) {
+    kmsg_destroy(txn, *txn.find_hold(kHoldKmsg, send.handle.index));
+    return kPosted;
+  }
+  Locked<Port> port = txn.lock(Handle<Port>{to.port});
+  if ((send.arguments.option & MACH_SEND_NOTIFY) != 0) arm_send_possible(txn, kmsg, port, *dest);
+  if ((h.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0 || port->kobject_type != 0 || !port->active()) return MACH_MSG_SUCCESS;
+  if (mqueue_send(txn, port, send.handle, true) != SendVerdict::posted) return MACH_MSG_SUCCESS;
+  txn.drop(*txn.find_hold(kHoldKmsg, send.handle.index));
+  return kPosted;
+}
+
+// Steps 1 to 8: sizes, the buffer, the bytes, the descriptors. On success the message is held.
+mach_msg_return_t take_bytes(Send& send) {
+  const SendArguments& a = send.arguments;
+  if (a.size < kHeaderSize || (a.size & 3) != 0) return MACH_SEND_MSG_TOO_SMALL;
+  if (a.size > kSendSizeMax) return MACH_SEND_TOO_LARGE;
+  if (!send.user.copy_in(&send.header, a.buffer, kHeaderSize)) return MACH_SEND_INVALID_DATA;
+  send.header.msgh_bits &= MACH_MSGH_BITS_USER;
+  const bool complex = (send.header.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0;
+  uint32_t descriptors = 0;
+  if (complex) {
+    if (a.size < sizeof(mach_msg_base_t)) return MACH_SEND_MSG_TOO_SMALL;
+    if (!send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) return MACH_SEND_INVALID_DATA;
+    if (descriptors > (a.size - sizeof(mach_msg_base_t)) / 12) return MACH_SEND_MSG_TOO_SMALL;
+  }
+  send.handle = kmsg_alloc(send.self, a.size);
+  if (!send.handle) return MACH_SEND_NO_BUFFER;
+  Kmsg& kmsg = send.kmsg();
+  mach_msg_return_t code = MACH_MSG_SUCCESS;
+  if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize)) {
+    code = MACH_SEND_INVALID_DATA;
+  } else if (complex) {
+    // The count may have changed under our hands: what was checked is what counts.
+    body_word(send.segment(), kmsg, 0).init(descriptors);
+    kmsg.descriptors.init(descriptors);
+    code = kmsg_check_descriptors(send.segment(), kmsg);
+  }
+  if (code == MACH_MSG_SUCCESS) code = check_header(send.header);
+  if (code != MACH_MSG_SUCCESS) kmsg_free(send.self, send.handle);
+  return code;
+}
+
+// Destroys the message; the send has succeeded as far as its sender is to know.
+mach_msg_return_t swallow(const Send& send) {
+  kmsg_destroy(send.self, send.handle);
+  return MACH_MSG_SUCCESS;
+}
+
+// Messages to kernel objects are answered in the sender's own thread. None of their ids is served yet: the documented
+// answer to an unknown one is MIG_BAD_ID (ports 12).
+mach_msg_return_t answer_for_kernel(const Send& send) {
+  Thread& self = send.self;
+  Kmsg& request = send.kmsg();
+  Handle<Kmsg> answer;
+  const uint32_t kind = MACH_MSGH_BITS_LOCAL(request.bits);
+  const bool wanted = request.local != kRightNull && request.local != kRightDead;
+  if (wanted) answer = kmsg_alloc(self, sizeof(mig_reply_error_t));
+  if (answer) {
+    Kmsg& kmsg = self.segment().at(answer);
+    const kern_return_t code = MIG_BAD_ID;
+    memcpy(kmsg.inline_body, &NDR_record, sizeof NDR_record);
+    memcpy(kmsg.inline_body + sizeof NDR_record, &code, sizeof code);
+    transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+      Hold& hold = *txn.find_hold(kHoldKmsg, answer.index);
+      Locked<Port> port = txn.lock(Handle<Port>{request.local});
+      txn.set(request.local, kRightNull);
+      txn.set(kmsg.remote, port.handle().index);
+      txn.set(kmsg.bits, MACH_MSGH_BITS(kind, 0));
+      txn.set(kmsg.id, request.id + 100);
+      txn.set(kmsg.flags, kKmsgFromKernel | kKmsgHeaderTaken);
+      if (port->active() && mqueue_send(txn, port, answer, true) == SendVerdict::posted)
+        txn.drop(hold);
+      else
+        kmsg_destroy(txn, hold);
+      return 0;
+    });
+  }
+  return swallow(send);
+}
+
+// What the first look at the destination says.
+enum class Delivery { posted, swallowed, kernel, wait, timed_out, no_buffer };
+
+Delivery try_deliver(const Send& send) {
+  Delivery delivery = Delivery::posted;
+  transact(send.self, Needs{}, [&](Txn& txn) {
+    Kmsg& kmsg = send.kmsg();
+    Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
+    if ((kmsg.flags & kKmsgCircular) != 0 || !port->active()) {
+      delivery = Delivery::swallowed;
+    } else if (port->kobject_type != 0) {
+      txn.add(port->seqno, 1);
+      delivery = Delivery::kernel;
+    } else {
+      switch (mqueue_send(txn, port, send.handle, send.no_wait())) {
+        case SendVerdict::posted:
+          txn.drop(*txn.find_hold(kHoldKmsg, send.handle.index));
+          delivery = Delivery::posted;
+          break;
+        case SendVerdict::timed_out: delivery = Delivery::timed_out; break;
+        case SendVerdict::no_buffer: delivery = Delivery::no_buffer; break;
+        case SendVerdict::must_wait:
+          mqueue_wait_for_room(txn, port);
+          delivery = Delivery::wait;
+          break;
+      }
+    }
+    return 0;
+  });
+  return delivery;
+}
+
+// Sleeps until there is room, the port dies, or the wait ends; then says what became of it.
+mach_msg_return_t wait_for_room(const Send& send, bool& destroyed) {
+  Frame& frame = send.self.frame();
+  const WaitEnd end = wait_for_grant(
+      send.self, frame, deadline_after(send.arguments.timeout, (send.arguments.option & MACH_SEND_TIMEOUT) != 0), true);
+  mach_msg_return_t code = MACH_MSG_SUCCESS;
+  transact(send.self, Needs{}, [&](Txn& txn) {
+    destroyed = false;
+    code = MACH_MSG_SUCCESS;
+    Locked<Port> port = txn.lock(Handle<Port>{send.kmsg().remote});
+    if (frame.state == kWaitSend) {
+      mqueue_unwait(txn, port, frame, send.self.frame_id());
+      code = end == WaitEnd::timed_out ? MACH_SEND_TIMED_OUT : MACH_SEND_INTERRUPTED;
+      return 0;
+    }
+    const bool slot = frame.state == kGrantSlot;
+    txn.set(frame.state, kWaitNone);
+    if (slot && port->active()) {
+      mqueue_post(txn, port, send.handle, SlotFrom::promised);
+      txn.drop(*txn.find_hold(kHoldKmsg, send.handle.index));
+      return 0;
+    }
+    if (slot) txn.add(port->msgcount, static_cast<uint32_t>(-1));
+    destroyed = true;
+    return 0;
+  });
+  return code;
+}
+
+// A message that was not taken goes back to its sender (messages 5.6).
+mach_msg_return_t give_back(const Send& send, mach_msg_return_t code) {
+  Kmsg& kmsg = send.kmsg();
+  mach_msg_return_t bits = MACH_MSG_SUCCESS;
+  mach_port_name_t names[2] = {MACH_PORT_NULL, MACH_PORT_NULL};
+  for (unsigned i = 0; i < 2; i++) {
+    Cell<uint32_t>& word = i == 0 ? kmsg.remote : kmsg.local;
+    const uint32_t disposition = i == 0 ? MACH_MSGH_BITS_REMOTE(kmsg.bits) : MACH_MSGH_BITS_LOCAL(kmsg.bits);
+    Name name;
+    const kern_return_t copied = with_room(send.self, send.space, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
+      name = Name{word};
+      if (!name.valid()) return KERN_SUCCESS;
+      Locked<Space> space = txn.lock(send.space);
+      const kern_return_t out = right_copyout(txn, space, {word, disposition}, name);
+      if (out != KERN_SUCCESS && out != KERN_INVALID_CAPABILITY) return out;
+      txn.set(word, kRightNull);
+      return KERN_SUCCESS;
+    });
+    names[i] = name.value;
+    if (copied == KERN_SUCCESS) continue;
+    names[i] = MACH_PORT_NULL;
+    bits |= right_bits(copied);
+    transact(send.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+      const uint32_t port = word;
+      naked_destroy(txn, {port, disposition});
+      txn.set(word, kRightNull);
+      return 0;
+    });
+  }
+  bits |= kmsg_copyout_body(send.self, send.space, send.handle, send.user, true, send.arguments.buffer, true);
+  mach_msg_header_t header = send.header;
+  header.msgh_bits = kmsg.bits;
+  header.msgh_size = kmsg.size;
+  header.msgh_remote_port = names[0];
+  header.msgh_local_port = names[1];
+  if (send.user.copy_out(send.arguments.buffer, &header, sizeof header))
+    body_copy_out(send.segment(), kmsg, send.user, send.arguments.buffer + kHeaderSize);
+  kmsg_free(send.self, send.handle);
+  return code | bits;
+}
+
+mach_msg_return_t deliver(const Send& send) {
+  switch (try_deliver(send)) {
+    case Delivery::posted: return MACH_MSG_SUCCESS;
+    case Delivery::swallowed: return swallow(send);
+    case Delivery::kernel: return answer_for_kernel(send);
+    case Delivery::timed_out: return give_back(send, MACH_SEND_TIMED_OUT);
+    case Delivery::no_buffer: return give_back(send, MACH_SEND_NO_BUFFER);
+    case Delivery::wait: break;
+  }
+  bool destroyed = false;
+  const mach_msg_return_t code = wait_for_room(send, destroyed);
+  if (destroyed) return swallow(send);
+  return code == MACH_MSG_SUCCESS ? code : give_back(send, code);
+}
+
+}  // namespace
+
+uint64_t deadline_after(mach_msg_timeout_t ms, bool bounded) {
+  return bounded ? monotonic_ns() + uint64_t{ms} * 1'000'000 : kNever;
+}
+
+mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space, UserMemory& user,
+                           const SendArguments& arguments) {
+  Send send{self, task, space, user, arguments, {}, {}};
+  mach_msg_return_t code = take_bytes(send);
+  if (code != MACH_MSG_SUCCESS) return code;
+  Kmsg& kmsg = send.kmsg();
+  kmsg.id.init(send.header.msgh_id);
+  kmsg.voucher.init(send.header.msgh_voucher_port);
+  const int taken = transact(
+      self, kCopyinNeeds.with<Kmsg>(2),
+      [&](Txn& txn) {
+        stamp(txn, send, kmsg);
+        return take_header(send, txn);
+      },
+      MACH_SEND_NO_BUFFER);
+  if (taken == kPosted) return MACH_MSG_SUCCESS;
+  if (taken != MACH_MSG_SUCCESS) {
+    kmsg_free(self, send.handle);
+    return taken;
+  }
+  code = kmsg_copyin_body(self, space, send.handle, user);
+  if (code != MACH_MSG_SUCCESS) {
+    kmsg_destroy(self, send.handle);
+    return code;
+  }
+  return deliver(send);
+}
+
+}  // namespace portolan::ipc

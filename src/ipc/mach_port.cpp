@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making, moving and dropping rights. If we die here: each call is one transaction, or a right in a hold between two.
+#include "ipc/mach_port.hpp"
+
+#include "ipc/kmsg.hpp"
+#include "ipc/pset.hpp"
+
+namespace portolan::ipc {
+
+namespace {
+
+constexpr Needs kMakeNeeds = Needs{}.with<Port>(1).with<Pset>(1).with<Acquisition>(1);
+
+// Fills a fresh entry with what `right` asks for.
+void make_right(Txn& txn, Locked<Space>& space, mach_port_right_t right, Name name, Entry& entry) {
+  if (right == MACH_PORT_RIGHT_DEAD_NAME) {
+    txn.set(entry.bits, kTypeDead | entry.generation());
+    txn.set(entry.object, 0);
+    txn.set(entry.urefs, 1);
+  } else if (right == MACH_PORT_RIGHT_PORT_SET) {
+    txn.set(entry.object, pset_make(txn, space.handle(), name).index);
+    txn.set(entry.bits, kTypePset | entry.generation());
+  } else {
+    const Handle<Port> handle = port_make(txn);
+    Port& port = txn.segment().at(handle);
+    port.refs.init(1);
+    port.receiver.init(space.handle().index);
+    port.receiver_name.init(name.value);
+    txn.set(entry.object, handle.index);
+    txn.set(entry.bits, kTypeReceive | entry.generation());
+  }
+  note_acquired(txn, entry, 1);
+}
+
+bool can_allocate(mach_port_right_t right) {
+  return right == MACH_PORT_RIGHT_RECEIVE || right == MACH_PORT_RIGHT_PORT_SET || right == MACH_PORT_RIGHT_DEAD_NAME;
+}
+
+// Runs an operation on the entry that a name denotes.
+template <class Body>
+kern_return_t on_entry(Thread& self, Handle<Space> handle, Name name, Needs needs, Body&& body) {
+  return transact(self, needs, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+    Entry* entry = entry_find(txn, space, name);
+    if (entry == nullptr) return KERN_INVALID_NAME;
+    return body(txn, space, *entry);
+  });
+}
+
+}  // namespace
+
+kern_return_t lookup_receive(Txn& txn, Locked<Space>& space, Name name, Entry*& entry, Locked<Port>& port) {
+  if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+  if (!name.valid()) return KERN_INVALID_RIGHT;
+  entry = entry_find(txn, space, name);
+  if (entry == nullptr) return KERN_INVALID_NAME;
+  if (!entry->has(kTypePset) && right_check(txn, space, *entry)) return KERN_INVALID_NAME;
+  if (!entry->has(kTypeReceive)) return KERN_INVALID_RIGHT;
+  port = txn.lock(Handle<Port>{entry->object});
+  return KERN_SUCCESS;
+}
+
+kern_return_t port_allocate(Thread& self, Handle<Space> handle, mach_port_right_t right, Name& name) {
+  if (!can_allocate(right)) return KERN_INVALID_VALUE;
+  return with_room(self, handle, kMakeNeeds, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+    Entry* entry = nullptr;
+    if (!space_has_room(space, 1) || !entry_alloc(txn, space, name, entry)) return KERN_NO_SPACE;
+    make_right(txn, space, right, name, *entry);
+    return KERN_SUCCESS;
+  });
+}
+
+kern_return_t port_allocate_name(Thread& self, Handle<Space> handle, mach_port_right_t right, Name& name) {
+  if (!name.valid()) return KERN_INVALID_VALUE;
+  if (!can_allocate(right)) return KERN_INVALID_VALUE;
+  if (right == MACH_PORT_RIGHT_DEAD_NAME) return port_allocate(self, handle, right, name);
+  if (name.index() > self.segment().at(handle).table_limit) return KERN_NO_SPACE;
+  if ((name.value & 3) != 3) return KERN_INVALID_VALUE;
+  if (name.index() == 0) return KERN_FAILURE;
+  const kern_return_t grown = space_grow_to(self, handle, name.index());
+  if (grown != KERN_SUCCESS) return grown;
+  return transact(self, kMakeNeeds, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+    Entry* entry = nullptr;
+    const kern_return_t code = entry_alloc_name(txn, space, name, entry);
+    if (code != KERN_SUCCESS) return code;
+    if (entry->type() != 0) return KERN_NAME_EXISTS;
+    make_right(txn, space, right, name, *entry);
+    return KERN_SUCCESS;
+  });
+}
+
+kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port_options_t& options, uint64_t context,
+                             Name& name) {
+  const uint32_t flags = options.flags;
+  constexpr uint32_t kKinds = MPO_SERVICE_PORT | MPO_CONNECTION_PORT | MPO_TG_BLOCK_TRACKING;
+  constexpr uint32_t kReplies =
+      MPO_REPLY_PORT | MPO_ENFORCE_REPLY_PORT_SEMANTICS | MPO_PROVISIONAL_REPLY_PORT | MPO_EXCEPTION_PORT;
+  if (__builtin_popcount(flags & kKinds) > 1 || __builtin_popcount(flags & kReplies) > 1) return KERN_INVALID_ARGUMENT;
+  if ((flags & (MPO_TG_BLOCK_TRACKING | MPO_SERVICE_PORT)) != 0) return KERN_DENIED;
+  if ((flags & MPO_CONNECTION_PORT) != 0 && options.service_port_name == 0) return KERN_INVALID_ARGUMENT;
+  const bool limited = (flags & MPO_QLIMIT) != 0;
+  if (limited && options.mpl.mpl_qlimit > MACH_PORT_QLIMIT_MAX) return KERN_INVALID_VALUE;
+  return with_room(self, handle, kMakeNeeds, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+    Entry* entry = nullptr;
+    if (!space_has_room(space, 1) || !entry_alloc(txn, space, name, entry)) return KERN_NO_SPACE;
+    make_right(txn, space, MACH_PORT_RIGHT_RECEIVE, name, *entry);
+    Locked<Port> port = txn.lock(Handle<Port>{entry->object});
+    txn.set(port->context, context);
+    if (limited) txn.set(port->qlimit, options.mpl.mpl_qlimit);
+    uint32_t state = port->state;
+    if ((flags & MPO_CONTEXT_AS_GUARD) != 0) {
+      state |= kPortGuarded;
+      if ((flags & MPO_STRICT) != 0) state |= kPortStrict;
+      if ((flags & MPO_IMMOVABLE_RECEIVE) != 0) state |= kPortImmovable;
+    }
+    if ((flags & (MPO_IMPORTANCE_RECEIVER | MPO_DENAP_RECEIVER)) != 0) state |= kPortImpDonation;
+    if ((flags & MPO_TEMPOWNER) != 0) state |= kPortImpDonation | kPortTempOwner;
+    txn.set(port->state, state);
+    if ((flags & MPO_INSERT_SEND_RIGHT) != 0) {
+      txn.set(port->srights, 1);
+      txn.set(port->mscount, 1);
+      txn.set(entry->urefs, 1);
+      txn.set(entry->bits, entry->bits | kTypeSend);
+    }
+    return KERN_SUCCESS;
+  });
+}
+
+kern_return_t port_destruct(Thread& self, Handle<Space> space, Name name, mach_port_delta_t srdelta, uint64_t guard) {
+  if (!name.valid()) return KERN_INVALID_NAME;
+  return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
+    return right_destruct(txn, locked, name, entry, srdelta, guard);
+  });
+}
+
+kern_return_t port_deallocate(Thread& self, Handle<Space> space, Name name) {
+  if (!name.valid()) return KERN_SUCCESS;
+  return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
+    return right_dealloc(txn, locked, name, entry);
+  });
+}
+
+kern_return_t port_destroy_name(Thread& self, Handle<Space> space, Name name) {
+  if (!name.valid()) return KERN_SUCCESS;
+  return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
+    return right_destroy(txn, locked, name, entry);
+  });
+}
+
+kern_return_t port_mod_refs(Thread& self, Handle<Space> space, Name name, mach_port_right_t right,
+                            mach_port_delta_t delta) {
+  if (right >= MACH_PORT_RIGHT_NUMBER) return KERN_INVALID_VALUE;
+  if (!name.valid()) {
+    const bool ignored = right == MACH_PORT_RIGHT_SEND || right == MACH_PORT_RIGHT_SEND_ONCE;
+    return ignored ? KERN_SUCCESS : KERN_INVALID_NAME;
+  }
+  return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
+    return right_delta(txn, locked, name, entry, right, delta);
+  });
+}
+
+namespace {
+
+// A right taken out of a space and not yet put anywhere: a hold of the kind that destroys it.
+uint32_t hold_kind(uint32_t disposition) {
+  return disposition == MACH_MSG_TYPE_PORT_SEND        ? kHoldSendRight
+         : disposition == MACH_MSG_TYPE_PORT_SEND_ONCE ? kHoldSendOnce
+                                                       : kHoldReceive;
+}
+
+kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
+  for (;;) {
+    Ref<Port> busy;
+    const kern_return_t code = transact(self, kCopyinNeeds, [&](Txn& txn) -> int {
+      Locked<Space> space = txn.lock(handle);
+      if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+      Entry* entry = entry_find(txn, space, name);
+      if (entry == nullptr) return KERN_INVALID_NAME;
+      const kern_return_t taken = right_copyin(txn, space, *entry, disposition, right);
+      if (taken == kPortBusy) busy = txn.segment().ref_of(txn.segment().at(Handle<Port>{right.port}));
+      if (taken != KERN_SUCCESS || right.port == kRightDead) return taken;
+      txn.hold(hold_kind(right.disposition), right.port);
+      return KERN_SUCCESS;
+    });
+    if (code != kPortBusy) return code;
+    port_clear_some(self, busy);
+  }
+}
+
+void drop_taken(Thread& self, const NakedRight& right) {
+  transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
+    naked_destroy(txn, right);
+    return 0;
+  });
+}
+
+}  // namespace
+
+kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, Handle<Space> from, Name poly,
+                                mach_msg_type_name_t disposition) {
+  if (!poly.valid()) return KERN_INVALID_NAME;
+  if (!name.valid() && !(handle == from)) return KERN_INVALID_VALUE;
+  NakedRight right;
+  const kern_return_t taken = take_out(self, from, poly, disposition, right);
+  if (taken == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
+  if (taken != KERN_SUCCESS) return taken;
+  if (right.port == kRightDead) return name.valid() ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
+  kern_return_t code = name.valid() ? KERN_SUCCESS : KERN_INVALID_VALUE;
+  if (code == KERN_SUCCESS && name.index() > self.segment().at(handle).table_limit) code = KERN_NO_SPACE;
+  if (code == KERN_SUCCESS && (name.value & 3) != 3) code = KERN_INVALID_VALUE;
+  if (code == KERN_SUCCESS && name.index() == 0) code = KERN_FAILURE;
+  if (code == KERN_SUCCESS) code = space_grow_to(self, handle, name.index());
+  if (code == KERN_SUCCESS) {
+    code = transact(self, kCopyoutNeeds, [&](Txn& txn) -> int {
+      Locked<Space> space = txn.lock(handle);
+      if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+      Entry* entry = nullptr;
+      const kern_return_t found = entry_alloc_name(txn, space, name, entry);
+      if (found != KERN_SUCCESS) return found;
+      const bool fresh = entry->type() == 0;
+      const kern_return_t copied = right_copyout_name(txn, space, right, name, *entry);
+      if (copied == KERN_SUCCESS)
+        txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
+      else if (fresh)
+        entry_free(txn, space, *entry);  // keeps the generation that was asked for
+      return copied;
+    });
+  }
+  if (code != KERN_SUCCESS) drop_taken(self, right);
+  return code;
+}
+
+kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name, mach_msg_type_name_t disposition,
+                                 Handle<Space> to, Name& out, mach_msg_type_name_t& type) {
+  if (!MACH_MSG_TYPE_PORT_ANY(disposition)) return KERN_INVALID_VALUE;
+  if (!name.valid()) return KERN_INVALID_RIGHT;
+  NakedRight right;
+  const kern_return_t taken = take_out(self, handle, name, disposition, right);
+  if (taken != KERN_SUCCESS) return taken;
+  type = right.disposition;
+  out = Name{MACH_PORT_DEAD};
+  if (right.port == kRightDead) return KERN_SUCCESS;
+  const kern_return_t code = with_room(self, to, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(to);
+    const kern_return_t copied = right_copyout(txn, space, right, out);
+    if (copied == KERN_SUCCESS || copied == KERN_INVALID_CAPABILITY) {
+      txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
+      return KERN_SUCCESS;
+    }
+    return copied;
+  });
+  if (code != KERN_SUCCESS) drop_taken(self, right);
+  return code;
+}
+
+}  // namespace portolan::ipc

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the segment's objects name each other: never by pointer, for every task maps the segment elsewhere.
+//
+// A Handle is an index into the zone of its type, good while a counted reference keeps the element allocated. A Ref
+// also carries the element's generation, so that it can be kept without a reference and checked later.
+#pragma once
+
+#include <cstdint>
+
+#include "segment/cell.hpp"
+
+namespace portolan {
+
+template <class T>
+struct Handle {
+  uint32_t index = 0;  // 0: none
+
+  constexpr explicit operator bool() const { return index != 0; }
+  friend constexpr bool operator==(Handle, Handle) = default;
+};
+
+template <class T>
+struct alignas(8) Ref {
+  uint32_t index = 0;
+  uint32_t generation = 0;
+
+  constexpr explicit operator bool() const { return index != 0; }
+  friend constexpr bool operator==(Ref, Ref) = default;
+};
+
+// What every zone element begins with.
+//   E1: `generation` is odd exactly while the element is allocated.
+//   E2: a free element is on exactly one free list: a depot shard, a magazine, or a slot's pending frees.
+struct Element {
+  LockWord lock;              // initialised once, with the page: elements are type-stable
+  Cell<uint32_t> generation;  // +1 at each allocation and each release
+  Cell<uint32_t> link;        // free: next on the free list; live: the owner's to use
+  Cell<uint32_t> work;        // next on a thread's work list
+
+  bool allocated() const { return (generation.get() & 1) != 0; }
+};
+static_assert(sizeof(Element) == 16);
+
+// Which zone a type lives in; specialised beside each type.
+template <class T>
+struct ZoneOf;
+
+}  // namespace portolan

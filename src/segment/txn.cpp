@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Transactions: logging, locking, restarting, committing. See txn.hpp for the contract.
+#include "segment/txn.hpp"
+
+#include "segment/futex.hpp"
+#include "segment/recovery.hpp"
+#include "segment/wait.hpp"
+#include "segment/zone.hpp"
+
+namespace portolan {
+
+namespace {
+
+constexpr unsigned kSpin = 200;
+constexpr uint64_t kBackstop = 1'000'000'000;
+
+void undo_log(Segment& segment, ThreadSlot& slot) {
+  for (uint32_t i = slot.log_length.load(); i-- > 0;)
+    restore_word(segment, slot.log[i].where.load(), slot.log[i].old.load());
+  crash_fence();
+  slot.log_length.store(0);
+}
+
+// Takes the word however long it takes, recovering a dead holder. Nothing else is held.
+void sleep_until_acquired(Thread& self, LockWord& word) {
+  Segment& segment = self.segment();
+  ThreadSlot& slot = self.slot();
+  slot.waits_on.store(static_cast<uint32_t>(segment.offset_of(&word) >> 2));
+  for (;;) {
+    const uint32_t seen = word.load();
+    if (seen == 0) {
+      if (word.try_acquire(self.index(), LockWord::kContended)) break;
+      continue;
+    }
+    const uint32_t owner = seen & ~LockWord::kContended;
+    if (owner >= segment.max_threads()) kernel_panic("a lock word names no thread");
+    if (segment.is_dead(owner)) {
+      recover_locks(self, owner);
+      continue;
+    }
+    if ((seen & LockWord::kContended) == 0 && !word.mark_contended(seen)) continue;
+    LifeWord& life = segment.life(owner);
+    const uint32_t alive = life.word.load();
+    if (segment.is_dead(owner)) continue;
+    const FutexWait waits[2] = {{word.address(), owner | LockWord::kContended}, {life.word.address(), alive}};
+    futex_wait_any(waits, 2, monotonic_ns() + kBackstop);
+  }
+  slot.waits_on.store(0);
+}
+
+}  // namespace
+
+void Txn::log(const void* word, unsigned size, uint64_t old) {
+  const uint32_t n = slot_.log_length.load();
+  if (n >= kLogMax) kernel_panic("a transaction writes more than its log holds");
+  slot_.log[n].where.store(segment_.offset_of(word) << 4 | size);
+  slot_.log[n].old.store(old);
+  crash_fence();
+  slot_.log_length.store(n + 1);
+  crash_fence();
+}
+
+bool Txn::holds(const LockWord& word) const {
+  const auto at = static_cast<uint32_t>(segment_.offset_of(&word) >> 2);
+  for (uint32_t i = 0; i < slot_.held_count.load(); i++)
+    if (slot_.held[i].load() == at) return true;
+  return false;
+}
+
+void Txn::acquire(LockWord& word) {
+  if (holds(word)) return;
+  const uint32_t n = slot_.held_count.load();
+  if (n >= kHeldMax) kernel_panic("a transaction holds more locks than its slot can note");
+  slot_.held[n].store(static_cast<uint32_t>(segment_.offset_of(&word) >> 2));
+  crash_fence();
+  slot_.held_count.store(n + 1);
+  crash_fence();
+  if (!word.try_acquire(self_.index())) contended(word);
+}
+
+bool Txn::try_acquire(LockWord& word) {
+  if (holds(word)) return true;
+  const uint32_t n = slot_.held_count.load();
+  if (n >= kHeldMax) return false;
+  slot_.held[n].store(static_cast<uint32_t>(segment_.offset_of(&word) >> 2));
+  crash_fence();
+  slot_.held_count.store(n + 1);
+  crash_fence();
+  if (word.try_acquire(self_.index())) return true;
+  const uint32_t owner = word.owner();
+  if (owner != 0 && segment_.is_dead(owner)) {
+    recover_locks(self_, owner);
+    if (word.try_acquire(self_.index())) return true;
+  }
+  slot_.held_count.store(n);
+  return false;
+}
+
+void Txn::contended(LockWord& word) {
+  for (unsigned i = 0; i < kSpin; i++) {
+    if (word.try_acquire(self_.index())) return;
+    const uint32_t owner = word.owner();
+    if (owner != 0 && segment_.is_dead(owner)) recover_locks(self_, owner);
+    cpu_relax();
+  }
+  const bool alone = slot_.held_count.load() == 1 && slot_.log_length.load() == 0;
+  if (alone) {
+    sleep_until_acquired(self_, word);
+    return;
+  }
+  undo_log(segment_, slot_);
+  slot_.held_count.store(slot_.held_count.load() - 1);  // the one we did not get
+  unlock_all();
+  if (restarts_ >= 2) {
+    // Two transactions that keep taking each other's second lock part ways.
+    uint32_t pause = (self_.index() * 2654435761u ^ static_cast<uint32_t>(monotonic_ns())) & 1023;
+    while (pause-- != 0) cpu_relax();
+  }
+  slot_.held[0].store(static_cast<uint32_t>(segment_.offset_of(&word) >> 2));
+  crash_fence();
+  slot_.held_count.store(1);
+  crash_fence();
+  sleep_until_acquired(self_, word);
+  restarts_++;
+  longjmp(jump_, 1);
+}
+
+uint32_t Txn::take_element(unsigned zone) {
+  Magazine& magazine = slot_.magazines[zone];
+  const uint32_t count = magazine.count;
+  if (count == 0) kernel_panic("a transaction allocates more than it reserved");
+  const uint32_t index = magazine.item[count - 1];
+  set(magazine.count, count - 1);
+  add(segment_.element(zone, index).generation, 1);
+  return index;
+}
+
+void Txn::release_element(unsigned zone, uint32_t index) {
+  const uint32_t n = slot_.pending_count;
+  if (n >= kPendingMax) kernel_panic("a transaction frees more than its slot can note");
+  Element& element = segment_.element(zone, index);
+  if (!element.allocated()) kernel_panic("an element is freed twice");
+  add(element.generation, 1);
+  set(slot_.pending[n], uint64_t{zone} << 32 | index);
+  set(slot_.pending_count, n + 1);
+}
+
+uint64_t Txn::new_identity() {
+  if (slot_.identity_next == slot_.identity_end) {
+    constexpr uint64_t kBlock = 256;
+    const uint64_t first = segment_.header().next_identity.fetch_add(kBlock);
+    set(slot_.identity_next, first);
+    set(slot_.identity_end, first + kBlock);
+  }
+  const uint64_t identity = slot_.identity_next;
+  set(slot_.identity_next, identity + 1);
+  return identity;
+}
+
+Hold& Txn::hold(uint32_t kind, uint32_t object, uint64_t extra) {
+  for (Hold& hold : self_.frame().holds) {
+    if (hold.kind != 0) continue;
+    set(hold.kind, kind);
+    set(hold.object, object);
+    set(hold.extra, extra);
+    return hold;
+  }
+  kernel_panic("a trap has more in hand than its frame can note");
+}
+
+void Txn::drop(Hold& hold) { set(hold.kind, 0); }
+
+Hold* Txn::find_hold(uint32_t kind, uint32_t object) {
+  for (Hold& hold : self_.frame().holds)
+    if (hold.kind == kind && hold.object == object) return &hold;
+  return nullptr;
+}
+
+void Txn::owe_wake(uint32_t frame_id) {
+  const uint32_t n = slot_.owed_count;
+  if (n >= kOwedMax) kernel_panic("a transaction owes more wakes than its slot can note");
+  set(slot_.owed[n], uint64_t{segment_.frame(frame_id).epoch} << 32 | frame_id);
+  set(slot_.owed_count, n + 1);
+}
+
+void Txn::push_item(uint32_t item) {
+  set(segment_.element(work_zone(item), work_index(item)).work, 0);
+  const uint32_t tail = slot_.work_tail;
+  if (tail == 0)
+    set(slot_.work_head, item);
+  else
+    set(segment_.element(work_zone(tail), work_index(tail)).work, item);
+  set(slot_.work_tail, item);
+}
+
+void Txn::push_first(uint32_t item) {
+  const uint32_t head = slot_.work_head;
+  set(segment_.element(work_zone(item), work_index(item)).work, head);
+  set(slot_.work_head, item);
+  if (head == 0) set(slot_.work_tail, item);
+}
+
+void Txn::pop_work() {
+  const uint32_t item = slot_.work_head;
+  const uint32_t next = segment_.element(work_zone(item), work_index(item)).work;
+  set(slot_.work_head, next);
+  if (next == 0) set(slot_.work_tail, 0);
+}
+
+void Txn::unlock_all() {
+  uint32_t* wake[kHeldMax];
+  unsigned wakes = 0;
+  for (uint32_t i = slot_.held_count.load(); i-- > 0;) {
+    auto& word = *reinterpret_cast<LockWord*>(segment_.base() + (uint64_t{slot_.held[i].load()} << 2));
+    if (word.release()) wake[wakes++] = word.address();
+  }
+  crash_fence();
+  slot_.held_count.store(0);
+  while (wakes-- != 0) futex_wake(wake[wakes], 1);
+}
+
+void Txn::commit() {
+  crash_fence();
+  slot_.log_length.store(0);  // the commit
+  crash_fence();
+}
+
+int run_section(Thread& self, int (*body)(void*, Txn&), void* context) {
+  Txn txn(self);
+  _setjmp(txn.jump_);
+  const int code = body(context, txn);
+  if (txn.abandoned_)
+    undo_log(txn.segment_, txn.slot_);
+  else
+    txn.commit();
+  txn.unlock_all();
+  return code;
+}
+
+int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), void* context, int no_memory) {
+  if (!reserve(self, needs)) return no_memory;
+  const int code = run_section(self, body, context);
+  if (self.slot().owed_count != 0) pay_wakes(self);
+  if (self.slot().pending_count != 0) store_freed(self, self.slot());
+  return code;
+}
+
+void pay_wakes(Thread& self) {
+  ThreadSlot& slot = self.slot();
+  for (uint32_t i = 0; i < slot.owed_count; i++) wake_frame(self.segment(), slot.owed[i]);
+  crash_fence();
+  slot.owed_count.init(0);
+}
+
+void settle(Thread& self) {
+  const UpperLayers* upper = self.segment().upper;
+  while (self.slot().work_head != 0 && upper->work_step(self, self.slot().work_head)) {
+  }
+}
+
+}  // namespace portolan

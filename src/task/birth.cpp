@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks come to be: a process joins, or claims what its parent made for it.
+//
+// If we die here: each function is one transaction. An embryo that nobody claims is found by whoever reaps, by its state.
+#include <string.h>
+
+#include "segment/futex.hpp"
+#include "task/task_internal.hpp"
+
+namespace portolan {
+
+using namespace task_detail;
+
+namespace {
+
+constexpr uint32_t kTaskControl = 2;  // IKOT_TASK_CONTROL
+constexpr int kHost = 2, kBootstrap = 4, kAccess = 9;
+constexpr int kInherited[] = {kBootstrap, kAccess};
+
+// An element fresh from the magazine.
+Handle<Task> blank(Txn& txn, ipc::TaskState state) {
+  const Handle<Task> handle = txn.allocate<Task>();
+  Task& task = txn.segment().at(handle);
+  for (Cell<uint32_t>* cell : {&task.link, &task.work, &task.space, &task.port, &task.name_port, &task.parent, &task.threads,
+                               &task.embryo_next, &task.flags, &task.credentials.uid, &task.credentials.gid,
+                               &task.credentials.ruid, &task.credentials.rgid, &task.credentials.pid,
+                               &task.credentials.pid_version})
+    cell->init(0);
+  for (Cell<uint32_t>& port : task.special) port.init(kRightNull);
+  for (Cell<uint32_t>& port : task.registered) port.init(kRightNull);
+  task.start_time.init(0);
+  task.nonce.init(0);
+  task.joined_ns.init(0);
+  task.state.init(state);
+  memset(task.program, 0, sizeof task.program);
+  return handle;
+}
+
+// What a child gets of its parent's (tasks 1.2). The first task of a domain gets the root namespace.
+void inherit(Txn& txn, Task& child, Handle<Task> from) {
+  if (from) {
+    Locked<Task> parent = txn.lock(from);
+    if (parent->state == ipc::kTaskLive) {
+      for (const int which : kInherited) txn.set(child.special[which], copy_held(txn, parent->special[which]));
+      for (unsigned i = 0; i < ipc::kRegisteredPorts; i++)
+        txn.set(child.registered[i], copy_held(txn, parent->registered[i]));
+      txn.set(child.parent, from.index);
+      return;
+    }
+  }
+  const Handle<ipc::Subset> root{txn.segment().header().roots[ipc::kRootBootstrap]};
+  if (root) txn.set(child.special[kBootstrap], make_held(txn, Handle<Port>{txn.segment().at(root).port}));
+}
+
+void stamp(Txn& txn, Task& task, const ProcessFacts& facts) {
+  ipc::Sender& sender = task.credentials;
+  txn.set(sender.uid, facts.uid);
+  txn.set(sender.gid, facts.gid);
+  txn.set(sender.ruid, facts.ruid);
+  txn.set(sender.rgid, facts.rgid);
+  txn.set(sender.pid, facts.pid);
+  txn.set(sender.pid_version, static_cast<uint32_t>(txn.new_identity()));
+  txn.set(task.start_time, facts.start_time);
+  const auto& roots = txn.segment().header().roots;
+  const uint32_t host = roots[facts.uid == 0 ? ipc::kRootHostPrivPort : ipc::kRootHostPort];
+  txn.set(task.special[kHost], make_held(txn, Handle<Port>{host}));
+}
+
+bool same(const Locked<Task>& embryo, uint64_t nonce) {
+  return embryo->state == ipc::kTaskEmbryo && (nonce == 0 || embryo->nonce == nonce);
+}
+
+bool plausible(Thread& self, Handle<Task> task) { return self.segment().plausible(ipc::kZoneTask, task.index); }
+
+}  // namespace
+
+kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inheritance& from, Handle<Task>& result) {
+  if (!ipc::space_reserve(self)) return KERN_RESOURCE_SHORTAGE;
+  const uint64_t now = monotonic_ns();
+  const bool may_claim = plausible(self, from.embryo) && from.nonce != 0;
+  return transact(self, Needs{}.with<Task>().with<Space>().with<Port>(), [&](Txn& txn) {
+    Handle<Task> handle;
+    if (may_claim) {
+      Locked<Task> embryo = txn.lock(from.embryo);
+      if (same(embryo, from.nonce)) handle = from.embryo;
+    }
+    if (!handle) {
+      handle = blank(txn, ipc::kTaskEmbryo);
+      inherit(txn, txn.segment().at(handle), from.parent);
+    }
+    Task& task = txn.segment().at(handle);
+    stamp(txn, task, facts);
+    memcpy(task.program, facts.program, sizeof task.program);
+    const auto seed = static_cast<uint32_t>(now ^ now >> 32 ^ uint64_t{facts.pid} << 16);
+    txn.set(task.space, ipc::space_make(txn, handle, seed).index);
+    txn.set(task.port, ipc::kobject_port_make(txn, kTaskControl, handle.index).index);
+    txn.set(task.nonce, 0);
+    txn.set(task.joined_ns, now);
+    txn.set(task.state, ipc::kTaskLive);
+    result = handle;
+    return KERN_SUCCESS;
+  });
+}
+
+kern_return_t embryo_make(Thread& self, Handle<Task> parent, uint64_t nonce, uint32_t child_pid, Handle<Task>& embryo) {
+  const uint64_t now = monotonic_ns();
+  return transact(self, Needs{}.with<Task>(), [&](Txn& txn) {
+    embryo = blank(txn, ipc::kTaskEmbryo);
+    Task& task = txn.segment().at(embryo);
+    inherit(txn, task, parent);
+    task.nonce.init(nonce);
+    task.joined_ns.init(now);
+    task.credentials.pid.init(child_pid);
+    return KERN_SUCCESS;
+  });
+}
+
+void embryo_set_pid(Thread& self, Handle<Task> handle, uint64_t nonce, uint32_t child_pid) {
+  transact(self, Needs{}, [&](Txn& txn) {
+    Locked<Task> embryo = txn.lock(handle);
+    if (same(embryo, nonce)) txn.set(embryo->credentials.pid, child_pid);
+    return 0;
+  });
+}
+
+void embryo_free(Thread& self, Handle<Task> handle, uint64_t nonce) {
+  transact(self, Needs{}, [&](Txn& txn) {
+    Locked<Task> embryo = txn.lock(handle);
+    if (!same(embryo, nonce)) return 0;
+    txn.set(embryo->state, ipc::kTaskDying);
+    txn.push_work(handle);
+    return 0;
+  });
+}
+
+Handle<Task> task_of_pid(const Segment& segment, uint32_t pid) {
+  Handle<Task> found;
+  uint64_t latest = 0;
+  for (uint32_t i = 1; pid != 0 && i < segment.zone(ipc::kZoneTask).carved; i++) {
+    const Task& task = segment.at(Handle<Task>{i});
+    if (task.state != ipc::kTaskLive || task.credentials.pid != pid || task.joined_ns < latest) continue;
+    found = Handle<Task>{i};
+    latest = task.joined_ns;
+  }
+  return found;
+}
+
+}  // namespace portolan

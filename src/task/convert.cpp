@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// From names to what they stand for, and back. Locks: the space's, then the port's; the answer may be out of date when it
+// is used, so whoever uses it looks again at the object's state under its own lock.
+#include "task/task_internal.hpp"
+
+namespace portolan {
+
+using namespace task_detail;
+
+namespace {
+
+// The object behind a send right of this space to a port of the kernel's, with its type; 0: none.
+uint32_t kernel_object(Thread& self, Handle<Space> from, ipc::Name name, uint32_t& type) {
+  uint32_t object = 0;
+  transact(self, Needs{}, [&](Txn& txn) {
+    object = type = 0;
+    Locked<Space> space = txn.lock(from);
+    if (space->state != ipc::kSpaceActive) return 0;
+    const ipc::Entry* entry = ipc::entry_find(txn, space, name);
+    if (entry == nullptr || !entry->has(ipc::kTypeSend)) return 0;
+    Locked<Port> port = txn.lock(Handle<Port>{entry->object});
+    if (!port->active()) return 0;
+    type = port->kobject_type;
+    object = port->kobject;
+    return 0;
+  });
+  return object;
+}
+
+bool strong_enough(uint32_t type, Strength least) {
+  constexpr uint32_t kTypes[] = {2, 45, 44, 20};  // IKOT_TASK_CONTROL, READ, INSPECT, NAME, strongest first
+  for (unsigned i = 0; i <= static_cast<unsigned>(least); i++)
+    if (kTypes[i] == type) return true;
+  return false;
+}
+
+}  // namespace
+
+Handle<Task> task_of_name(Thread& self, Handle<Space> space, ipc::Name name, Strength least) {
+  uint32_t type = 0;
+  const Handle<Task> task{kernel_object(self, space, name, type)};
+  if (!task || !strong_enough(type, least) || self.segment().at(task).state != ipc::kTaskLive) return {};
+  return task;
+}
+
+uint32_t thread_of_name(Thread& self, Handle<Space> space, ipc::Name name) {
+  uint32_t type = 0;
+  const uint32_t slot = kernel_object(self, space, name, type);
+  return type == 1 ? slot : 0;  // IKOT_THREAD_CONTROL
+}
+
+mach_port_name_t name_of_port(Thread& self, Handle<Space> from, Handle<Port> port) {
+  ipc::Name name;
+  transact(self, Needs{}, [&](Txn& txn) {
+    name = {};
+    Locked<Space> space = txn.lock(from);
+    if (space->state == ipc::kSpaceActive && ipc::hash_find(txn, space, port, name) == nullptr) name = {};
+    return 0;
+  });
+  return name.value;
+}
+
+}  // namespace portolan

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+#define ABI_REPORT_STRUCTS abi_structs_cxx17
+#include "structs.h"
