@@ -281,6 +281,8 @@ class Reader {
       info.kobject_tid = found->second.second;
     } else if (auto task = task_ports_.find(index); task != task_ports_.end()) {
       info.kobject_pid = pids_[task->second];
+    } else if (info.kobject == 44 || info.kobject == 45) {  // read and inspect ports: of a task by its index
+      if (auto behind = pids_.find(port.kobject); behind != pids_.end()) info.kobject_pid = behind->second;
     }
     if (auto found = services_.find(index); found != services_.end()) info.service = found->second;
     if (auto found = kernel_sends_.find(index); found != kernel_sends_.end())

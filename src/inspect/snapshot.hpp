@@ -31,8 +31,8 @@ struct Acquired {
   uint64_t when_ns = 0;     // the latest
 };
 
-// The kind of a bootstrap namespace's port, which Darwin has no number for.
-inline constexpr uint32_t kKobjectBootstrap = 0x100;
+// The kind of a bootstrap namespace's port (bootstrap/namespace.hpp), which Darwin has no number for.
+inline constexpr uint32_t kKobjectBootstrap = 0x80;
 
 enum Requests : uint32_t { kDeadNameRequest = 1, kSendPossibleRequest = 2 };
 

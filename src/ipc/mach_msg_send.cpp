@@ -203,8 +203,8 @@ mach_msg_return_t answer_for_kernel(const Send& send) {
   if (answer) {
     Kmsg& kmsg = self.segment().at(answer);
     const kern_return_t code = MIG_BAD_ID;
-    memcpy(kmsg.inline_body, &NDR_record, sizeof NDR_record);
-    memcpy(kmsg.inline_body + sizeof NDR_record, &code, sizeof code);
+    memcpy(kmsg.inline_body, kNdr, sizeof kNdr);
+    memcpy(kmsg.inline_body + sizeof kNdr, &code, sizeof code);
     transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
       Hold& hold = *txn.find_hold(kHoldKmsg, answer.index);
       Locked<Port> port = txn.lock(Handle<Port>{request.local});

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipc/notify.hpp"
 
-#include <mach/ndr.h>
 #include <mach/notify.h>
 #include <string.h>
 
@@ -11,9 +10,6 @@
 namespace portolan::ipc {
 
 namespace {
-
-// NDR record of a little-endian machine (ports 8.7).
-constexpr uint8_t kNdr[8] = {0, 0, 0, 0, 1, 0, 0, 0};
 
 uint32_t body_of(mach_msg_id_t id) {
   return id == MACH_NOTIFY_SEND_ONCE ? 0u : static_cast<uint32_t>(sizeof kNdr + sizeof(uint32_t));

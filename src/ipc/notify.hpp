@@ -8,6 +8,9 @@
 
 namespace portolan::ipc {
 
+// The NDR record of a little-endian machine, as bodies that the kernel writes begin with (ports 8.7).
+inline constexpr uint8_t kNdr[8] = {0, 0, 0, 0, 1, 0, 0, 0};
+
 // Sends `id` to the port of a naked send-once right, which is consumed, in the kept message `kmsg`, which is used up.
 // `value` is not_port or not_count where the id has a body.
 void notify_send(Txn& txn, Handle<Kmsg> kmsg, Handle<Port> notify, mach_msg_id_t id, uint32_t value);

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "segment/recovery.hpp"
+
 namespace portolan {
 
 namespace {
@@ -52,23 +54,23 @@ class Check {
 
   bool header_fits() {
     if (const char* fault = Segment::header_fault(header_, segment_.size())) {
-      report_.broken("H1", fault);
+      report_.add("H1", fault);
       return false;
     }
-    if (header_.threads_high.load() > header_.max_threads) report_.broken("H1", "more thread slots used than exist");
+    if (header_.threads_high.load() > header_.max_threads) report_.add("H1", "more thread slots used than exist");
     for (unsigned id = 0; id < kMaxZones; id++) {
       if (!exists(id)) continue;
       const ZoneState& zone = header_.zones[id];
       if (zone.element_size < sizeof(Element) || zone.element_size % 8 != 0 || zone.magazine > kMagazineMax) {
-        report_.broken("H1", "zone ", id, " has elements of ", zone.element_size, " bytes, magazines of ", zone.magazine);
+        report_.add("H1", "zone ", id, " has elements of ", zone.element_size, " bytes, magazines of ", zone.magazine);
         return false;
       }
       uint32_t carved = zone.carved;
       if (carved == 0 || carved > zone.capacity) {
-        report_.broken("Z3", "zone ", id, ": ", carved, " elements carved of ", zone.capacity);
+        report_.add("Z3", "zone ", id, ": ", carved, " elements carved of ", zone.capacity);
         carved = std::min(carved, zone.capacity);
       } else if (carved > 1 && carved > zone.populated.load()) {
-        report_.broken("Z3", "zone ", id, ": ", carved, " elements carved, ", zone.populated.load(), " have pages");
+        report_.add("Z3", "zone ", id, ": ", carved, " elements carved, ", zone.populated.load(), " have pages");
       }
       marks_[id].carved = carved;
       marks_[id].free.assign(carved, 0);
@@ -86,7 +88,7 @@ class Check {
   bool mark_free(unsigned id, uint32_t index, const char* where) {
     uint8_t& times = marks_[id].free[index];
     if (times != 0) {
-      report_.broken("E2", "zone ", id, " element ", index, " is free twice, again in ", where);
+      report_.add("E2", "zone ", id, " element ", index, " is free twice, again in ", where);
       return false;
     }
     times = 1;
@@ -101,27 +103,27 @@ class Check {
       uint32_t length = 0, index = shard.head;
       for (; index != 0; index = element(id, index).link, length++) {
         if (!carved(id, index)) {
-          report_.broken("Z1", "a free list of zone ", id, " leads to ", index, ", which does not exist");
+          report_.add("Z1", "a free list of zone ", id, " leads to ", index, ", which does not exist");
           break;
         }
         if (!mark_free(id, index, "a shard")) break;
       }
       if (length != shard.count && index == 0)
-        report_.broken("Z2", "a shard of zone ", id, " counts ", shard.count.get(), ", but holds ", length);
+        report_.add("Z2", "a shard of zone ", id, " counts ", shard.count.get(), ", but holds ", length);
     }
   }
 
   void check_slot(uint32_t index) {
     const ThreadSlot& slot = segment_.slot(index);
     const uint32_t state = slot.state.load();
-    if (state > kSlotDead) report_.broken("S5", "slot ", index, ": state ", state);
+    if (state > kSlotDead) report_.add("S5", "slot ", index, ": state ", state);
     if (options_.quiescent && slot.log_length.load() != 0)
-      report_.broken("S1", "slot ", index, ": ", slot.log_length.load(), " changes not committed");
+      report_.add("S1", "slot ", index, ": ", slot.log_length.load(), " changes not committed");
     if (options_.quiescent && slot.held_count.load() != 0)
-      report_.broken("S1", "slot ", index, ": ", slot.held_count.load(), " locks held");
+      report_.add("S1", "slot ", index, ": ", slot.held_count.load(), " locks held");
     if (slot.log_length.load() > kLogMax || slot.held_count.load() > kHeldMax || slot.depth >= kFrames ||
         slot.owed_count > kOwedMax || slot.pending_count > kPendingMax)
-      report_.broken("S5", "slot ", index, ": a count is out of range");
+      report_.add("S5", "slot ", index, ": a count is out of range");
 
     bool keeps = slot.owed_count != 0 || slot.work_head != 0 || slot.pending_count != 0;
     for (uint32_t i = 0; i < std::min<uint32_t>(slot.pending_count, kPendingMax); i++) {
@@ -130,7 +132,7 @@ class Check {
     }
     for (unsigned id = 0; id < kMaxZones; id++) {
       const Magazine& magazine = slot.magazines[id];
-      if (magazine.count > kMagazineMax) report_.broken("S5", "slot ", index, ": a magazine of ", magazine.count.get());
+      if (magazine.count > kMagazineMax) report_.add("S5", "slot ", index, ": a magazine of ", magazine.count.get());
       keeps |= magazine.count != 0;
       for (uint32_t i = 0; i < std::min<uint32_t>(magazine.count, kMagazineMax); i++)
         mark_kept(id, magazine.item[i], index, "a magazine");
@@ -140,14 +142,14 @@ class Check {
       for (const Hold& hold : frame.holds) keeps |= hold.kind != 0;
     }
     check_work(slot, index);
-    if (state == kSlotFree && keeps) report_.broken("S6", "slot ", index, " is free and not empty");
+    if (state == kSlotFree && keeps) report_.add("S6", "slot ", index, " is free and not empty");
   }
 
   void mark_kept(unsigned id, uint32_t item, uint32_t slot, const char* where) {
     if (carved(id, item))
       mark_free(id, item, where);
     else
-      report_.broken("Z1", "slot ", slot, " keeps element ", item, " of zone ", id, ", which does not exist");
+      report_.add("Z1", "slot ", slot, " keeps element ", item, " of zone ", id, ", which does not exist");
   }
 
   void check_work(const ThreadSlot& slot, uint32_t index) {
@@ -156,17 +158,17 @@ class Check {
       const unsigned id = work_zone(item);
       const uint32_t which = work_index(item);
       if (!carved(id, which) || !element(id, which).allocated()) {
-        report_.broken("S4", "slot ", index, ": element ", which, " of zone ", id, " is on the work list, but not there");
+        report_.add("S4", "slot ", index, ": element ", which, " of zone ", id, " is on the work list, but not there");
         return;
       }
       if (marks_[id].worked[which]++ != 0) {
-        report_.broken("S4", "element ", which, " of zone ", id, " is on work lists twice");
+        report_.add("S4", "element ", which, " of zone ", id, " is on work lists twice");
         return;
       }
       last = item;
       item = element(id, which).work;
     }
-    if (last != slot.work_tail) report_.broken("S4", "slot ", index, ": the work list does not end at its tail");
+    if (last != slot.work_tail) report_.add("S4", "slot ", index, ": the work list does not end at its tail");
   }
 
   void check_elements(unsigned id) {
@@ -175,9 +177,9 @@ class Check {
       const Element& item = element(id, i);
       const bool free = marks.free[i] != 0;
       if (item.allocated() && free)
-        report_.broken("E1", "zone ", id, " element ", i, " is on a free list with generation ", item.generation.get());
+        report_.add("E1", "zone ", id, " element ", i, " is on a free list with generation ", item.generation.get());
       else if (!item.allocated() && !free)
-        report_.broken("Z1", "zone ", id, " element ", i, " is neither allocated nor on a free list");
+        report_.add("Z1", "zone ", id, " element ", i, " is neither allocated nor on a free list");
       check_lock(item.lock, "an element of zone ", id, i);
     }
   }
@@ -186,7 +188,7 @@ class Check {
     if (lock.load() == 0) return;
     const uint32_t owner = lock.owner();
     if (owner == 0 || owner >= slots()) {
-      report_.broken("L1", what, id, " (", index, ") is held by ", owner, ", who does not exist");
+      report_.add("L1", what, id, " (", index, ") is held by ", owner, ", who does not exist");
       return;
     }
     const ThreadSlot& slot = segment_.slot(owner);
@@ -194,7 +196,7 @@ class Check {
     for (uint32_t i = 0; i < std::min(slot.held_count.load(), kHeldMax); i++)
       if (slot.held[i].load() == at) return;
     // A living thread may have let go since.
-    if (options_.quiescent) report_.broken("L1", what, id, " (", index, ") is held by ", owner, ", who knows nothing of it");
+    if (options_.quiescent) report_.add("L1", what, id, " (", index, ") is held by ", owner, ", who knows nothing of it");
   }
 
   const Segment& segment_;
@@ -207,19 +209,35 @@ class Check {
 }  // namespace
 
 bool Report::names(const char* id) const {
-  for (const Broken& one : broken_)
+  for (const Broken& one : broken)
     if (strcmp(one.id, id) == 0) return true;
   return false;
 }
 
 std::string Report::text() const {
   std::string all;
-  for (const Broken& one : broken_) all += std::string(one.id) + " BROKEN  " + one.text + "\n";
-  if (more_ != 0) all += "and " + std::to_string(more_) + " more\n";
+  for (const Broken& one : broken) all += std::string(one.id) + " BROKEN  " + one.text + "\n";
+  if (untold != 0) all += "and " + std::to_string(untold) + " more\n";
   return all;
 }
 
 std::span<const Invariant> segment_invariants() { return kInvariants; }
+
+void undo_open_transactions(Segment& copy) {
+  const Header& header = copy.header();
+  for (uint32_t i = 1; i < std::min(header.threads_high.load(), header.max_threads); i++) {
+    ThreadSlot& slot = copy.slot(i);
+    for (uint32_t n = std::min(slot.log_length.load(), kLogMax); n-- > 0;)
+      restore_word(copy, slot.log[n].where.load(), slot.log[n].old.load());
+    slot.log_length.store(0);
+    for (uint32_t n = std::min(slot.held_count.load(), kHeldMax); n-- > 0;) {
+      const uint64_t offset = uint64_t{slot.held[n].load()} << 2;
+      if (offset + sizeof(LockWord) <= copy.size())
+        reinterpret_cast<LockWord*>(copy.base() + offset)->release_from(i);
+    }
+    slot.held_count.store(0);
+  }
+}
 
 bool fsck_segment(const Segment& segment, const FsckOptions& options, Report& report) {
   return Check(segment, options, report).run();

@@ -19,30 +19,30 @@ struct Invariant {
   const char* text;
 };
 
-class Report {
- public:
+// What was found. Ready to be read by whoever prints it.
+struct Report {
   struct Broken {
     const char* id;
     std::string text;
   };
+  std::vector<Broken> broken;
+  size_t untold = 0;  // found after the list was full
+
+  bool clean() const { return broken.empty(); }
+  bool names(const char* id) const;
+  std::string text() const;  // a line for each
 
   // `what` are pieces of text and numbers, said one after the other.
   template <class... Pieces>
-  void broken(const char* id, const Pieces&... what) {
-    if (broken_.size() >= kMost) {
-      more_++;
+  void add(const char* id, const Pieces&... what) {
+    if (broken.size() >= kMost) {
+      untold++;
       return;
     }
-    std::string text;
-    (append(text, what), ...);
-    broken_.push_back({id, std::move(text)});
+    std::string all;
+    (append(all, what), ...);
+    broken.push_back({id, std::move(all)});
   }
-
-  bool clean() const { return broken_.empty(); }
-  bool names(const char* id) const;
-  const std::vector<Broken>& list() const { return broken_; }
-  size_t untold() const { return more_; }  // found after the list was full
-  std::string text() const;                // a line for each
 
  private:
   static constexpr size_t kMost = 1000;
@@ -54,9 +54,6 @@ class Report {
     else
       text += piece;
   }
-
-  std::vector<Broken> broken_;
-  size_t more_ = 0;
 };
 
 struct FsckOptions {
@@ -68,5 +65,9 @@ std::span<const Invariant> segment_invariants();
 
 // False: so damaged that the layers above cannot be checked.
 bool fsck_segment(const Segment& segment, const FsckOptions& options, Report& report);
+
+// Makes a copy of a segment one that nobody is changing: undoes the transactions that were open when it was taken and
+// frees their locks. For the owner of a private copy alone.
+void undo_open_transactions(Segment& copy);
 
 }  // namespace portolan

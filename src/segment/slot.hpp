@@ -66,6 +66,7 @@ struct alignas(4096) ThreadSlot {
   Hint<uint32_t> waits_on;  // offset >> 2 of the lock it sleeps on, for `info`
   Own<uint32_t> depth;      // frames in use
   Own<uint32_t> kernel_port;  // the thread's own port, 0 until asked for
+  Hint<uint64_t> pthread;   // its pthread_t, which only its own process understands
 
   Hint<uint32_t> log_length;
   Hint<uint32_t> held_count;

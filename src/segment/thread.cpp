@@ -39,6 +39,7 @@ void reset(ThreadSlot& slot) {
   slot.depth.init(0);
   slot.peer.store(0);
   slot.waits_on.store(0);
+  slot.pthread.store(0);
 }
 
 }  // namespace

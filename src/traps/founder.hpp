@@ -3,8 +3,6 @@
 // runtime and for launchd, which must agree.
 #pragma once
 
-#include <signal.h>
-
 #include "bootstrap/namespace.hpp"
 #include "ipc/kernel.hpp"
 #include "segment/domain.hpp"
@@ -19,7 +17,8 @@ inline bool founder_reap_step(Thread& self, uint32_t item) {
 }
 
 inline void founder_install(Segment& segment) {
-  static const ipc::Layers layers = ipc::make_layers({founder_reap_step, nullptr, task_finish_thread});
+  static const bootstrap::Layers layers =
+      bootstrap::make_layers(ipc::make_layers({founder_reap_step, nullptr, task_finish_thread}));
   ipc::install(segment, layers);
 }
 

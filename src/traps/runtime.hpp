@@ -19,58 +19,60 @@ namespace portolan {
 enum class Joined : uint32_t { not_yet, joined, refused };
 
 struct Process {
-  uint64_t epoch;  // of this process's life in a domain; 0: not joined
-  Hint<uint32_t> lock;  // held while joining; of this process alone
+  Hint<uint64_t> epoch;  // of this process's life in a domain; 0: not joined
+  Hint<uint32_t> lock;   // held by who joins
   Joined state;
+  uint32_t lost;  // the segment's memory is gone from under us
   int32_t pid;
   Handle<ipc::Task> task;
   Handle<ipc::Space> space;
-  uint32_t task_port;       // Port element of the task's control port …
-  uint32_t task_port_name;  // … and its name when we joined
-  uint64_t launchd_checked;  // when this process last looked after launchd, monotonic
+  uint32_t task_port;              // Port element of the task's control port
+  Hint<uint64_t> launchd_checked;  // when this process last looked after launchd, monotonic
   Segment segment;
 };
 
-// Signals that arrived inside a section, to be sent again at its end.
+// Signals that arrived inside a section, to be sent again at its end: one asynchronous one, after which they are
+// blocked, and those few that never are.
 inline constexpr unsigned kDeferredMax = 3;
 
 struct ThreadContext {
   Thread thread;
   uint64_t epoch = 0;
   LifeLink life;
-  uintptr_t section_sp = 0;    // where the outermost section's Trap lies
-  uint32_t section = 0;        // not 0: asynchronous handlers are deferred
-  uint32_t deferred = 0;       // how many are
-  uint32_t interrupts = 0;     // +1 by each: Thread::interrupt_word points here
+  uintptr_t section_sp = 0;  // where the outermost section's Trap lies
+  uint32_t section = 0;      // not 0: asynchronous handlers are deferred
+  uint32_t deferred = 0;     // how many are
+  uint32_t interrupts = 0;   // +1 by each: Thread::interrupt_word points here
   uint32_t trap_count = 0;
-  uint64_t old_mask = 0;       // as it was when the first was deferred
-  siginfo_t saved[kDeferredMax];
+  uint64_t old_mask = 0;  // as it was when the first was deferred
+  siginfo_t saved[kDeferredMax] = {};
 };
 
 extern constinit thread_local ThreadContext t_context;
 extern constinit Process* g_process;
 
-// Sets the process up if the library's constructor has not run yet; called by everything that may come first.
-void runtime_init();
-
-// Joins the domain that the environment names, as a task of its own, and attaches the calling thread; at most one try a
-// process. False: no domain; the reason was written to standard error.
-bool runtime_join(ThreadContext& context);
-// Attaches the calling thread to the process's domain.
-bool runtime_attach(ThreadContext& context);
-// Why joining failed; code `none` when it did not.
-const DomainError& runtime_error();
-
 // The settings that this image was started with.
 struct Settings {
-  bool secure = false;         // set-user-id and the like: joins nothing, believes nothing
-  bool sites = false;          // PORTOLAN_SITES
-  uint64_t spin_ns = 10'000;   // PORTOLAN_SPIN
-  DomainPlace place;           // PORTOLAN_DOMAIN
+  bool secure = false;        // set-user-id and the like: joins nothing, believes nothing
+  bool sites = false;         // PORTOLAN_SITES
+  bool guard = true;          // PORTOLAN_GUARD
+  uint64_t spin_ns = 10'000;  // PORTOLAN_SPIN
+  DomainPlace place;          // PORTOLAN_DOMAIN
 };
 const Settings& settings();
 
-// This process is a new one after a fork: joins at once, so that the variables are refreshed.
-void runtime_after_fork();
+// Sets the process up if the library's constructor has not run yet; called by everything that may come first.
+void runtime_init();
+
+// Joins the domain, as a task of its own, if that was not tried yet, and attaches the calling thread. The caller has
+// marked a section. False: no domain; the reason was written to standard error.
+bool runtime_enter(ThreadContext& context);
+// The calling thread leaves the domain; a later trap attaches it again.
+void runtime_leave(ThreadContext& context);
+// Why joining failed; code `none` when it did not.
+const DomainError& runtime_error();
+
+// After a jump out of a trap: what the trap left open is undone, what it had in hand finished.
+void runtime_abandoned(ThreadContext& context);
 
 }  // namespace portolan

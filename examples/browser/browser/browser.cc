@@ -53,8 +53,11 @@ int Browser::Run(const std::string& program) {
   stop_.Set();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
 
-  for (auto& client : clients_) client->StopPainting();
-  for (auto& client : clients_) client->Quit();
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    for (auto& client : clients_) client->StopPainting();
+    for (auto& client : clients_) client->Quit();
+  }
   unsigned long failed = 0;
   for (Process& renderer : renderers_) failed += renderer.Wait(milliseconds(10000)) ? 0 : 1;
   StopHelpers();

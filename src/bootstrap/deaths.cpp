@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the death of a port or of a process does to names, and how the namespace hears of it: it stands in front of the
+// kernel's work list. A dying port that is marked, and a dying task, first lose their names; then their own steps go on.
+//
+// If we die here: the port or the task is still at the head of the work list, and all of this may be done again.
+// Services and namespaces are found by going through their zones: there are few, and most deaths never look.
+#include "bootstrap/table.hpp"
+#include "ipc/port.hpp"
+
+namespace portolan::bootstrap {
+
+namespace {
+
+// In a dying task's flags: its names are gone.
+constexpr uint32_t kTaskNamesGone = 0x8000'0000;
+
+// Unbinds a service that `doomed` still says yes to, under the lock of its namespace. False: no memory.
+template <class Doomed>
+bool unbind_if(Thread& self, Handle<Service> handle, Doomed&& doomed) {
+  const Segment& segment = self.segment();
+  const Service& service = segment.at(handle);
+  // Without a lock the service is a guess; its namespace, too.
+  const Handle<Subset> home{service.subset};
+  if (!service.allocated() || !doomed(service) || !segment.plausible(ipc::kZoneSubset, home.index)) return true;
+  return transact(self, ipc::kDropNeeds, [&](Txn& txn) {
+           Locked<Subset> subset = txn.lock(home);
+           if (service.allocated() && service.subset == home.index && doomed(service)) unbind(txn, subset, handle);
+           return 0;
+         }) == 0;
+}
+
+template <class Doomed>
+bool unbind_all(Thread& self, Doomed&& doomed) {
+  const uint32_t end = self.segment().zone(ipc::kZoneService).carved;
+  for (uint32_t i = 1; i < end; i++)
+    if (!unbind_if(self, Handle<Service>{i}, doomed)) return false;
+  return true;
+}
+
+bool work_step(Thread& self, uint32_t item) {
+  const Segment& segment = self.segment();
+  const uint32_t index = work_index(item);
+  if (work_zone(item) == ipc::kZonePort && segment.at(Handle<Port>{index}).is(kPortNamed))
+    return port_gone(self, Handle<Port>{index});
+  if (work_zone(item) == ipc::kZoneTask) {
+    const Task& task = segment.at(Handle<Task>{index});
+    if (task.state == ipc::kTaskDying && (task.flags & kTaskNamesGone) == 0)
+      return owner_gone(self, Handle<Task>{index});
+  }
+  return static_cast<const Layers*>(segment.upper)->kernel_step(self, item);
+}
+
+}  // namespace
+
+bool port_gone(Thread& self, Handle<Port> handle) {
+  Segment& segment = self.segment();
+  if (!unbind_all(self, [&](const Service& service) { return service.port == handle.index; })) return false;
+  const uint32_t end = segment.zone(ipc::kZoneSubset).carved;
+  for (uint32_t i = 1; i < end; i++) {
+    const Subset& candidate = segment.at(Handle<Subset>{i});
+    if (!candidate.allocated() || candidate.requestor != handle.index) continue;
+    transact(self, Needs{}, [&](Txn& txn) {
+      Locked<Subset> subset = txn.lock(Handle<Subset>{i});
+      if (subset->allocated() && subset->requestor == handle.index) begin_fall(txn, subset);
+      return 0;
+    });
+  }
+  // Nothing new can come to depend on a port that is not active.
+  transact(self, Needs{}, [&](Txn& txn) {
+    Locked<Port> port = txn.lock(handle);
+    txn.set(port->state, port->state & ~kPortNamed);
+    return 0;
+  });
+  return true;
+}
+
+bool owner_gone(Thread& self, Handle<Task> handle) {
+  const Task& task = self.segment().at(handle);
+  const uint32_t pid = task.credentials.pid;
+  // An exec ends the task, not the process: that still owns what it registered.
+  const bool ended = (task.flags & ipc::kTaskExecing) == 0;
+  if (ended && !unbind_all(self, [&](const Service& service) { return service.owner_pid == pid; })) return false;
+  transact(self, Needs{}, [&](Txn& txn) {
+    Locked<Task> locked = txn.lock(handle);
+    txn.set(locked->flags, locked->flags | kTaskNamesGone);
+    return 0;
+  });
+  return true;
+}
+
+bool reap_step(Thread& self, uint32_t item) {
+  return work_zone(item) == ipc::kZoneSubset && subset_reap_step(self, Handle<Subset>{work_index(item)});
+}
+
+Layers make_layers(const ipc::Layers& kernel) {
+  Layers layers;
+  static_cast<ipc::Layers&>(layers) = kernel;
+  layers.kernel_step = kernel.work_step;
+  layers.work_step = work_step;
+  return layers;
+}
+
+}  // namespace portolan::bootstrap

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// portolan fsck: are the kernel's invariants whole? Read-only.
+#include <unistd.h>
+
+#include "cli/command.hpp"
+#include "cli/json.hpp"
+#include "cli/launch.hpp"
+#include "cli/soundness.hpp"
+#include "cli/source.hpp"
+#include "cli/terminal.hpp"
+#include "inspect/words.hpp"
+
+namespace portolan::cli {
+
+using namespace inspect;
+
+namespace {
+
+class Fsck : public Command {
+ public:
+  const char* name() const override { return "fsck"; }
+  const char* summary() const override { return "check every invariant of the kernel"; }
+  const char* question() const override { return "Is it sound"; }
+  void options(CLI::App&) override {}
+
+  int run(const Globals& globals, const std::vector<std::string>&) override {
+    const Source source(globals);
+    const double start = seconds_now();
+    const Soundness sound = check_soundness(source.file(), !source.live());
+    const double elapsed = (seconds_now() - start) * 1000;
+    const Snapshot snapshot = source.snapshot();
+    uint64_t names = 0, tasks = 0;
+    for (const TaskInfo& task : snapshot.tasks) {
+      names += task.names.size();
+      tasks += task.dead ? 0 : 1;
+    }
+    if (globals.json) {
+      Json json = document("fsck", source.name(), snapshot.boot);
+      json["invariants"] = sound.invariants;
+      json["tasks"] = tasks;
+      json["names"] = names;
+      json["ports"] = snapshot.ports_live;
+      json["broken"] = sound.broken;
+      json["untold"] = sound.untold;
+      json["looks"] = sound.looks;
+      json["quarantined"] = snapshot.quarantined;
+      json["milliseconds"] = elapsed;
+      show(dump(json), false);
+    } else {
+      std::string text;
+      for (const std::string& line : sound.broken)
+        text += inked(line, Ink::guilty, colours_on(STDOUT_FILENO)) + "\n";
+      if (sound.untold != 0) text += "... and " + grouped(sound.untold) + " more\n";
+      if (snapshot.lost) text += "the domain is lost: every call in it fails\n";
+      if (snapshot.quarantined != 0)
+        text +=
+            "note: recovery met " + plural(snapshot.quarantined, "value") + " that it could not believe\n";
+      text += plural(sound.invariants, "invariant") + ", " + plural(tasks, "task") + ", " +
+              plural(names, "name") + ", " + plural(snapshot.ports_live, "port") + ": " +
+              (sound.broken.empty() ? std::string("clean")
+                                    : grouped(sound.broken.size() + sound.untold) + " broken") +
+              "        " + grouped(static_cast<uint64_t>(elapsed + 0.5)) + " ms\n";
+      if (!globals.quiet || !sound.broken.empty()) show(text);
+    }
+    return sound.broken.empty() && !snapshot.lost ? kFine : kFound;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_fsck() { return std::make_unique<Fsck>(); }
+
+}  // namespace portolan::cli

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// portolan run: starts a program in a domain and returns its status. Silent unless the program is killed.
+#include "cli/command.hpp"
+#include "cli/launch.hpp"
+#include "cli/source.hpp"
+#include "cli/terminal.hpp"
+#include "inspect/symbols.hpp"
+
+namespace portolan::cli {
+
+namespace {
+
+class Run : public Command {
+ public:
+  const char* name() const override { return "run"; }
+  const char* summary() const override { return "start a program in a domain"; }
+  const char* question() const override { return "Start"; }
+  bool takes_program() const override { return true; }
+
+  void options(CLI::App& app) override {
+    app.add_flag("--fresh", fresh_, "in a new domain of its own, removed at the end");
+    app.add_flag("--sites", sites_, "record the stack that acquires each right");
+  }
+
+  int run(const Globals& globals, const std::vector<std::string>& program) override {
+    if (program.empty())
+      throw Failure{kUsage, "no program given", "portolan run [OPTION] PROGRAM [ARGUMENT...]"};
+    if (fresh_ && globals.domain) throw Failure{kUsage, "--fresh and -d exclude each other", ""};
+    Environment settings;
+    if (sites_) settings.emplace_back("PORTOLAN_SITES", "1");
+    std::optional<PrivateDomain> own;
+    if (fresh_) {
+      own.emplace("run");
+      settings.emplace_back("PORTOLAN_DOMAIN", own->path());
+    } else {
+      DomainPlace place;
+      DomainError error;
+      if (!domain_place(domain_name(globals).c_str(), place, error)) {
+        Failure failure = failure_of(error);
+        if (failure.code != kUsage) failure.code = kCannotStart;
+        throw failure;
+      }
+      settings.emplace_back("PORTOLAN_DOMAIN", domain_name(globals));
+    }
+    Child child(program, settings);
+    const Ending ending = child.wait();
+    if (ending.signalled && !globals.quiet)
+      say("portolan run: " + inspect::base_name(program[0]) + " (" + std::to_string(child.pid()) + ") " +
+          ending.text() + "\n");
+    return ending.status();
+  }
+
+ private:
+  bool fresh_ = false, sites_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_run() { return std::make_unique<Run>(); }
+
+}  // namespace portolan::cli

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mach_port calls that look and that set attributes. Results that are arrays come in memory of their own, which the
+// caller gives back with vm_deallocate.
+#include <mach/mach_port.h>
+#include <string.h>
+
+#include <algorithm>
+
+#include "traps/port_call.hpp"
+#include "vm/region.hpp"
+
+using portolan::NoTask;
+using portolan::PortCall;
+using portolan::ipc::Name;
+using portolan::ipc::NameInfo;
+namespace ipc = portolan::ipc;
+namespace vm = portolan::vm;
+
+namespace {
+
+// Memory for `room` elements while a table is read, cut to what was used when it is handed out.
+template <class T>
+class OutArray {
+ public:
+  OutArray() = default;
+  OutArray(const OutArray&) = delete;
+  OutArray& operator=(const OutArray&) = delete;
+  ~OutArray() { drop(); }
+  bool make_room(uint32_t room) {
+    drop();
+    data_ = static_cast<T*>(vm::map_for_receive(room * sizeof(T)));
+    room_ = room;
+    return data_ != nullptr;
+  }
+  T& operator[](uint32_t i) { return data_[i]; }
+  T* begin() { return data_; }
+  T* take(uint32_t used) {
+    const size_t kept = vm::page_up(used * sizeof(T)), had = vm::page_up(room_ * sizeof(T));
+    auto* bytes = reinterpret_cast<char*>(data_);
+    T* result = used == 0 ? nullptr : data_;
+    if (had > kept) vm::unmap(bytes + kept, had - kept);
+    data_ = nullptr;
+    return result;
+  }
+
+ private:
+  void drop() {
+    if (data_ != nullptr) vm::unmap(data_, room_ * sizeof(T));
+    data_ = nullptr;
+  }
+  T* data_ = nullptr;
+  uint32_t room_ = 0;
+};
+
+// Reads a whole table, a few entries at a time; `each` gets every entry with its index. The table may grow meanwhile:
+// what lies beyond `room` is left out, as if it had come after.
+template <class Each>
+kern_return_t read_table(PortCall& call, uint32_t room, bool notice_deaths, Each&& each) {
+  NameInfo batch[16];
+  for (uint32_t first = 0; first < room;) {
+    uint32_t filled = 0, size = 0;
+    const kern_return_t code = ipc::space_scan(call.thread(), call.space(), first, batch,
+                                               std::min<uint32_t>(16, room - first), filled, size, notice_deaths);
+    if (code != KERN_SUCCESS) return code;
+    if (filled == 0) return KERN_SUCCESS;
+    for (uint32_t i = 0; i < filled; i++) each(first + i, batch[i]);
+    first += filled;
+  }
+  return KERN_SUCCESS;
+}
+
+}  // namespace
+
+extern "C" {
+
+kern_return_t mach_port_names(ipc_space_t task, mach_port_name_array_t* names, mach_msg_type_number_t* names_count,
+                              mach_port_type_array_t* types, mach_msg_type_number_t* types_count) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  ipc_info_space_basic_t basic;
+  kern_return_t code = ipc::space_basic_info(call.thread(), call.space(), basic);
+  if (code != KERN_SUCCESS) return code;
+  OutArray<mach_port_name_t> name_list;
+  OutArray<mach_port_type_t> type_list;
+  if (!name_list.make_room(basic.iisb_table_size) || !type_list.make_room(basic.iisb_table_size))
+    return KERN_RESOURCE_SHORTAGE;
+  uint32_t used = 0;
+  code = read_table(call, basic.iisb_table_size, true, [&](uint32_t, const NameInfo& info) {
+    if (info.type == 0) return;
+    name_list[used] = info.name.value;
+    type_list[used++] = info.type;
+  });
+  if (code != KERN_SUCCESS) return code;
+  code = call.store(KERN_SUCCESS, names_count, used);
+  code = call.store(code, types_count, used);
+  code = call.store(code, names, name_list.take(used));
+  return call.store(code, types, type_list.take(used));
+}
+
+kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info, ipc_info_name_array_t* table,
+                                   mach_msg_type_number_t* table_count, ipc_info_tree_name_array_t* tree,
+                                   mach_msg_type_number_t* tree_count) {
+  PortCall call(task, NoTask::invalid_argument);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  ipc_info_space_basic_t basic;
+  kern_return_t code = ipc::space_basic_info(call.thread(), call.space(), basic);
+  if (code != KERN_SUCCESS) return code;
+  OutArray<ipc_info_name_t> list;
+  if (!list.make_room(basic.iisb_table_size)) return KERN_RESOURCE_SHORTAGE;
+  code = read_table(call, basic.iisb_table_size, false, [&](uint32_t index, const NameInfo& entry) {
+    ipc_info_name_t& out = list[index];
+    out = {};
+    out.iin_name = entry.name.value;
+    out.iin_type = entry.type;
+    out.iin_urefs = entry.urefs;
+    out.iin_object = entry.object;
+    out.iin_next = entry.request != 0 ? entry.request : entry.next;
+  });
+  if (code != KERN_SUCCESS) return code;
+  ipc_info_space_t summary{};
+  summary.iis_genno_mask = 0xff;
+  summary.iis_table_size = basic.iisb_table_size;
+  const ipc_info_tree_name_array_t no_tree = nullptr;
+  const mach_msg_type_number_t none = 0;
+  code = call.store(KERN_SUCCESS, info, summary);
+  code = call.store(code, table_count, basic.iisb_table_size);
+  if (code == KERN_SUCCESS && tree != nullptr) code = call.store(code, tree, no_tree);
+  if (code == KERN_SUCCESS && tree_count != nullptr) code = call.store(code, tree_count, none);
+  return call.store(code, table, list.take(basic.iisb_table_size));
+}
+
+kern_return_t mach_port_space_basic_info(ipc_space_inspect_t task, ipc_info_space_basic_t* info) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  ipc_info_space_basic_t basic;
+  return call.store(ipc::space_basic_info(call.thread(), call.space(), basic), info, basic);
+}
+
+kern_return_t mach_port_type(ipc_space_t task, mach_port_name_t name, mach_port_type_t* type) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  mach_port_type_t found = 0;
+  return call.store(ipc::port_type(call.thread(), call.space(), Name{name}, found), type, found);
+}
+
+kern_return_t mach_port_get_refs(ipc_space_t task, mach_port_name_t name, mach_port_right_t right,
+                                 mach_port_urefs_t* refs) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  mach_port_urefs_t found = 0;
+  return call.store(ipc::port_get_refs(call.thread(), call.space(), Name{name}, right, found), refs, found);
+}
+
+kern_return_t mach_port_kobject(ipc_space_read_t task, mach_port_name_t name, natural_t* type,
+                                mach_vm_address_t* address) {
+  PortCall call(task, NoTask::invalid_argument);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  natural_t kind = 0;
+  mach_vm_address_t object = 0;
+  kern_return_t code = ipc::port_kobject(call.thread(), call.space(), Name{name}, kind, object);
+  code = call.store(code, type, kind);
+  return call.store(code, address, object);
+}
+
+kern_return_t mach_port_get_srights(ipc_space_t task, mach_port_name_t name, mach_port_rights_t* srights) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  mach_port_rights_t found = 0;
+  return call.store(ipc::port_get_srights(call.thread(), call.space(), Name{name}, found), srights, found);
+}
+
+kern_return_t mach_port_dnrequest_info(ipc_space_t task, mach_port_name_t name, unsigned int* total,
+                                       unsigned int* used) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  unsigned int slots = 0, live = 0;
+  kern_return_t code = ipc::port_dnrequest_info(call.thread(), call.space(), Name{name}, slots, live);
+  code = call.store(code, total, slots);
+  return call.store(code, used, live);
+}
+
+kern_return_t mach_port_get_set_status(ipc_space_read_t task, mach_port_name_t name, mach_port_name_array_t* members,
+                                       mach_msg_type_number_t* count) {
+  PortCall call(task, NoTask::invalid_argument);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  uint32_t room = 0, found = 0;
+  kern_return_t code = ipc::set_scan(call.thread(), call.space(), Name{name}, nullptr, 0, room);
+  OutArray<mach_port_name_t> list;
+  while (code == KERN_SUCCESS && room != 0) {
+    if (!list.make_room(room)) return KERN_RESOURCE_SHORTAGE;
+    code = ipc::set_scan(call.thread(), call.space(), Name{name}, list.begin(), room, found);
+    if (found <= room) break;
+    room = found;  // it grew meanwhile
+  }
+  if (code != KERN_SUCCESS) return code;
+  std::sort(list.begin(), list.begin() + found);
+  code = call.store(KERN_SUCCESS, count, found);
+  return call.store(code, members, found == 0 ? nullptr : list.take(found));
+}
+
+kern_return_t mach_port_peek(ipc_space_t task, mach_port_name_t name, mach_msg_trailer_type_t trailer_type,
+                             mach_port_seqno_t* seqno, mach_msg_size_t* size, mach_msg_id_t* id,
+                             mach_msg_trailer_info_t trailer_info, mach_msg_type_number_t* trailer_count) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  if (!Name{name}.valid()) return KERN_INVALID_RIGHT;
+  static constexpr uint32_t kSizes[] = {8, 12, 20, 52};
+  const uint32_t elements = trailer_type >> 24 & 0xf;
+  mach_msg_type_number_t room = 0;
+  mach_port_seqno_t from = 0;
+  if (!call.load(room, trailer_count) || !call.load(from, seqno)) return KERN_INVALID_ADDRESS;
+  if (elements > 3 || room < kSizes[elements]) return KERN_INVALID_VALUE;
+  ipc::Peeked peeked;
+  kern_return_t code = ipc::port_peek(call.thread(), call.space(), Name{name}, from, peeked);
+  if (code != KERN_SUCCESS) return code;
+  mach_msg_audit_trailer_t trailer{};
+  trailer.msgh_trailer_size = kSizes[elements];
+  trailer.msgh_seqno = peeked.seqno;
+  trailer.msgh_sender = peeked.sender;
+  trailer.msgh_audit = peeked.audit;
+  code = call.store(code, seqno, peeked.seqno);
+  code = call.store(code, size, peeked.size);
+  code = call.store(code, id, peeked.id);
+  code = call.store(code, trailer_count, kSizes[elements]);
+  if (code != KERN_SUCCESS) return code;
+  const bool copied = call.memory().copy_out(reinterpret_cast<uint64_t>(trailer_info), &trailer, kSizes[elements]);
+  return copied ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+}
+
+kern_return_t mach_port_set_mscount(ipc_space_t task, mach_port_name_t name, mach_port_mscount_t mscount) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  return ipc::port_set_mscount(call.thread(), call.space(), Name{name}, mscount);
+}
+
+kern_return_t mach_port_set_seqno(ipc_space_t task, mach_port_name_t name, mach_port_seqno_t seqno) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  return ipc::port_set_seqno(call.thread(), call.space(), Name{name}, seqno);
+}
+
+kern_return_t mach_port_get_attributes(ipc_space_read_t task, mach_port_name_t name, mach_port_flavor_t flavor,
+                                       mach_port_info_t info, mach_msg_type_number_t* count) {
+  PortCall call(task, NoTask::invalid_argument);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  mach_msg_type_number_t words = 0;
+  if (!call.load(words, count)) return KERN_INVALID_ADDRESS;
+  integer_t found[MACH_PORT_INFO_EXT_COUNT] = {};
+  kern_return_t code = ipc::port_get_attributes(call.thread(), call.space(), Name{name}, flavor, found, words);
+  code = call.store(code, count, words);
+  if (code != KERN_SUCCESS) return code;
+  const size_t bytes = words * sizeof(integer_t);
+  return call.memory().copy_out(reinterpret_cast<uint64_t>(info), found, bytes) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+}
+
+kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_name_t name, mach_port_flavor_t flavor,
+                                       mach_port_info_t info, mach_msg_type_number_t count) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  integer_t words[1] = {};
+  if (count >= 1 && info != nullptr && !call.load(words[0], info)) return KERN_INVALID_ADDRESS;
+  return ipc::port_set_attributes(call.thread(), call.space(), Name{name}, flavor, words, count);
+}
+
+kern_return_t mach_port_get_context(ipc_space_read_t task, mach_port_name_t name, mach_port_context_t* context) {
+  PortCall call(task, NoTask::invalid_argument);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  uint64_t found = 0;
+  const kern_return_t code = ipc::port_get_context(call.thread(), call.space(), Name{name}, found);
+  return call.store(code, context, static_cast<mach_port_context_t>(found));
+}
+
+kern_return_t mach_port_set_context(ipc_space_t task, mach_port_name_t name, mach_port_context_t context) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  return ipc::port_set_context(call.thread(), call.space(), Name{name}, context);
+}
+
+kern_return_t mach_port_guard(ipc_space_t task, mach_port_name_t name, mach_port_context_t guard, boolean_t strict) {
+  return mach_port_guard_with_flags(task, name, guard, strict ? MPG_STRICT : 0);
+}
+
+kern_return_t mach_port_guard_with_flags(ipc_space_t task, mach_port_name_t name, mach_port_context_t guard,
+                                         uint64_t flags) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  return ipc::port_guard(call.thread(), call.space(), Name{name}, guard, flags);
+}
+
+kern_return_t mach_port_unguard(ipc_space_t task, mach_port_name_t name, mach_port_context_t guard) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  return ipc::port_unguard(call.thread(), call.space(), Name{name}, guard);
+}
+
+kern_return_t mach_port_swap_guard(ipc_space_t task, mach_port_name_t name, mach_port_context_t old_guard,
+                                   mach_port_context_t new_guard) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  return ipc::port_swap_guard(call.thread(), call.space(), Name{name}, old_guard, new_guard);
+}
+
+}  // extern "C"

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of the program's handlers, and sigaction on it. One writer at a time, who blocks all signals, so that no
+// trampoline of its own thread can wait for it; a reader takes a row again that changed under it.
+#include "traps/signal_table.hpp"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "segment/cell.hpp"
+#include "traps/process.hpp"
+#include "traps/signals.hpp"
+#include "vm/usercopy.hpp"
+
+namespace portolan {
+
+namespace {
+
+constexpr int kSignals = 65;
+
+struct Row {
+  Hint<uint32_t> sequence;  // odd while it is being written
+  Hint<uint32_t> flags;
+  Hint<uint64_t> handler;
+  Hint<uint64_t> mask;
+};
+Row g_rows[kSignals];
+Hint<uint32_t> g_writer;
+
+bool ours(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
+
+bool is_function(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 ? action.sa_sigaction != nullptr
+                                             : action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
+}
+
+uintptr_t handler_of(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 ? reinterpret_cast<uintptr_t>(action.sa_sigaction)
+                                             : reinterpret_cast<uintptr_t>(action.sa_handler);
+}
+
+uint64_t mask_of(const sigset_t& set) {
+  uint64_t mask;
+  memcpy(&mask, &set, sizeof mask);
+  return mask;
+}
+
+void write_row(int signal, const SignalRow& row) {
+  Row& out = g_rows[signal];
+  out.sequence.store(out.sequence.load() + 1);
+  std::atomic_thread_fence(std::memory_order_release);
+  out.handler.store(row.handler);
+  out.mask.store(row.mask);
+  out.flags.store(static_cast<uint32_t>(row.flags));
+  out.sequence.store(out.sequence.load() + 1, std::memory_order_release);
+}
+
+// What the kernel is to do so that our trampoline can do the rest.
+int install(int signal, int flags) {
+  struct sigaction action {};
+  action.sa_sigaction = signal_trampoline;
+  action.sa_flags = SA_SIGINFO | (flags & (SA_ONSTACK | SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
+  sigfillset(&action.sa_mask);
+  for (const int open : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&action.sa_mask, open);
+  return real().sigaction(signal, &action, nullptr);
+}
+
+bool is_trampoline(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == signal_trampoline;
+}
+
+class Writing {
+ public:
+  Writing() {
+    const uint64_t all = ~uint64_t{0};
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before_, sizeof all);
+    uint32_t free = 0;
+    while (!g_writer.compare_exchange(free, 1)) {
+      free = 0;
+      sched_yield();
+    }
+  }
+  ~Writing() {
+    g_writer.store(0, std::memory_order_release);
+    const int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before_, nullptr, sizeof before_);
+    errno = saved;
+  }
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+
+ private:
+  uint64_t before_ = 0;
+};
+
+void describe(const SignalRow& row, struct sigaction& action) {
+  memset(&action, 0, sizeof action);
+  if ((row.flags & SA_SIGINFO) != 0)
+    action.sa_sigaction = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(row.handler);
+  else
+    action.sa_handler = reinterpret_cast<void (*)(int)>(row.handler);
+  memcpy(&action.sa_mask, &row.mask, sizeof row.mask);
+  action.sa_flags = row.flags;
+}
+
+}  // namespace
+
+SignalRow signal_row(int signal) {
+  const Row& row = g_rows[signal];
+  for (;;) {
+    const uint32_t before = row.sequence.load(std::memory_order_acquire);
+    SignalRow copy;
+    copy.handler = row.handler.load();
+    copy.mask = row.mask.load();
+    copy.flags = static_cast<int>(row.flags.load());
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if ((before & 1) == 0 && row.sequence.load() == before) return copy;
+    sched_yield();
+  }
+}
+
+void signal_reset(int signal) {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  signal_action(signal, &action, nullptr);
+}
+
+int signal_action(int signal, const struct sigaction* action, struct sigaction* old) {
+  if (signal < 1 || signal >= kSignals) {
+    errno = EINVAL;
+    return -1;
+  }
+  struct sigaction wanted {}, before{};
+  if (action != nullptr) wanted = *action;  // bad memory faults here, with nothing locked
+  int result = 0;
+  {
+    const Writing writing;
+    result = real().sigaction(signal, nullptr, &before);
+    if (result == 0 && is_trampoline(before)) describe(signal_row(signal), before);
+    if (result == 0 && action != nullptr) {
+      const SignalRow row{handler_of(wanted), mask_of(wanted.sa_mask), wanted.sa_flags};
+      if (is_function(wanted)) {
+        // The row comes first: a trampoline that is called already must find it.
+        const SignalRow kept = signal_row(signal);
+        write_row(signal, row);
+        result = install(signal, wanted.sa_flags);
+        if (result != 0) write_row(signal, kept);
+      } else if (ours(signal)) {
+        write_row(signal, row);
+        result = install(signal, SA_ONSTACK | wanted.sa_flags);
+      } else {
+        // The row stays, for trampolines on their way.
+        result = real().sigaction(signal, &wanted, nullptr);
+      }
+    }
+  }
+  if (result == 0 && old != nullptr) *old = before;
+  return result;
+}
+
+void signals_init() {
+  for (const int signal : {SIGSEGV, SIGBUS}) {
+    struct sigaction present {};
+    if (real().sigaction(signal, nullptr, &present) != 0 || is_trampoline(present)) continue;
+    write_row(signal, {handler_of(present), mask_of(present.sa_mask), present.sa_flags});
+    install(signal, SA_ONSTACK | present.sa_flags);
+  }
+  vm::usercopy_set_mode(signals_in_charge() ? vm::CopyMode::fixups : vm::CopyMode::transfers);
+}
+
+bool signals_in_charge() {
+  for (const int signal : {SIGSEGV, SIGBUS}) {
+    struct sigaction present {};
+    if (real().sigaction(signal, nullptr, &present) != 0 || !is_trampoline(present)) return false;
+  }
+  return true;
+}
+
+}  // namespace portolan

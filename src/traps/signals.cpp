@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The trampoline, and what is known of the program's handlers.
+//
+// The table of handlers is written by one thread at a time, with all signals blocked, and read by trampolines at any time:
+// each row has a sequence number. If a thread dies here, so does the process.
+#include "traps/signals.hpp"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "segment/guard.hpp"
+#include "segment/recovery.hpp"
+#include "traps/process.hpp"
+#include "traps/signal_table.hpp"
+#include "traps/signals_lost.hpp"
+#include "vm/usercopy.hpp"
+
+namespace portolan {
+
+namespace {
+
+constexpr uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
+// Raised by instructions: they are never blocked by us, for a blocked one kills.
+constexpr uint64_t kSynchronous = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS);
+// The C library's own: cancellation, and changes of user id, which wait for every thread.
+constexpr uint64_t kLibrary = bit(32) | bit(33);
+constexpr uint64_t kAlwaysOpen = bit(SIGSEGV) | bit(SIGBUS);
+
+void set_mask(uint64_t mask) { syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask); }
+
+uint64_t& mask_of(ucontext_t& context) {
+  static_assert(sizeof context.uc_sigmask >= sizeof(uint64_t));
+  return *reinterpret_cast<uint64_t*>(&context.uc_sigmask);
+}
+
+bool is_fault(int signal, const siginfo_t& info) { return (bit(signal) & kSynchronous) != 0 && info.si_code > 0; }
+
+void send_to_self(const siginfo_t& info) {
+  const long pid = syscall(SYS_getpid), tid = syscall(SYS_gettid);
+  if (syscall(SYS_rt_tgsigqueueinfo, pid, tid, info.si_signo, &info) != 0) syscall(SYS_tgkill, pid, tid, info.si_signo);
+}
+
+void set_default(int signal) {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  real().sigaction(signal, &action, nullptr);
+}
+
+// Keeps a signal for the end of the section; false when there is no room, which a well-behaved program never sees.
+bool defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupted) {
+  if (context.deferred == kDeferredMax) return false;
+  if (context.deferred == 0) context.old_mask = mask_of(interrupted);
+  context.saved[context.deferred] = info;
+  crash_fence();
+  context.deferred++;
+  context.interrupts++;
+  mask_of(interrupted) = ~(kSynchronous | kLibrary);
+  return true;
+}
+
+// Nobody but us wants this SEGV or BUS: what would have happened without us.
+void by_default(int signal, const siginfo_t& info, bool fault, uintptr_t disposition) {
+  if (!fault && disposition == reinterpret_cast<uintptr_t>(SIG_IGN)) return;
+  set_default(signal);
+  if (!fault) send_to_self(info);  // a fault happens again by itself
+}
+
+void run_handler(int signal, siginfo_t* info, ucontext_t* interrupted, const SignalRow& row) {
+  if ((static_cast<uint32_t>(row.flags) & SA_RESETHAND) != 0) signal_reset(signal);
+  const uint64_t own = (row.flags & SA_NODEFER) != 0 ? 0 : bit(signal);
+  set_mask((mask_of(*interrupted) | row.mask | own) & ~kAlwaysOpen);
+  if ((row.flags & SA_SIGINFO) != 0)
+    reinterpret_cast<void (*)(int, siginfo_t*, void*)>(row.handler)(signal, info, interrupted);
+  else
+    reinterpret_cast<void (*)(int)>(row.handler)(signal);
+}
+
+// A fault of the kernel's own code, inside a trap that can never go on: its section ends here, as if the thread had died.
+void abandon(ThreadContext& context) {
+  if (context.epoch != 0 && g_process != nullptr && context.epoch == g_process->epoch.load()) {
+    const uint32_t rights = guard_open();
+    runtime_abandoned(context);
+    guard_close(rights);
+  }
+  context.section = 0;
+}
+
+}  // namespace
+
+// Not static: the table installs it.
+void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
+  const int saved_errno = errno;
+  auto& interrupted = *static_cast<ucontext_t*>(user_context);
+  ThreadContext& context = t_context;
+  const bool fault = is_fault(signal, *info);
+  if (fault && (signal == SIGSEGV || signal == SIGBUS)) {
+    if (vm::usercopy_fixup(user_context)) return;
+    if (signal == SIGBUS && segment_lost(context, info->si_addr, interrupted)) {
+      errno = saved_errno;
+      return;
+    }
+  }
+  if (context.section != 0 && !fault && defer(context, *info, interrupted)) {
+    errno = saved_errno;
+    return;
+  }
+  const SignalRow row = signal_row(signal);
+  if (row.handler == reinterpret_cast<uintptr_t>(SIG_DFL) || row.handler == reinterpret_cast<uintptr_t>(SIG_IGN)) {
+    by_default(signal, *info, fault, row.handler);
+    errno = saved_errno;
+    return;
+  }
+  // Handlers that stand in for system calls (SYS) or watch instructions (TRAP) return to where they came from.
+  const bool broken = context.section != 0 && fault && signal != SIGSYS && signal != SIGTRAP;
+  if (broken) abandon(context);
+  errno = saved_errno;
+  run_handler(signal, info, &interrupted, row);
+  if (broken) kernel_panic("a fault inside a trap");
+}
+
+void signals_deliver(ThreadContext& context) {
+  siginfo_t saved[kDeferredMax];
+  const uint32_t count = context.deferred;
+  memcpy(saved, context.saved, count * sizeof saved[0]);
+  const uint64_t mask = context.old_mask;
+  crash_fence();
+  context.deferred = 0;
+  for (uint32_t i = 0; i < count; i++) send_to_self(saved[i]);
+  set_mask(mask);
+}
+
+}  // namespace portolan
