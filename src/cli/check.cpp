@@ -153,8 +153,8 @@ class Check : public Command {
     settle(watched, result);
     collect(watched, result);
     if (watched.seen()) check_domain(domain.path(), watched, result);
-    analyse(result);
-    decide(result);
+    analyse(result, watched.seen());
+    decide(result, watched.seen());
     report(globals, result);
     return result.exit;
   }
@@ -269,7 +269,7 @@ class Check : public Command {
     }
   }
 
-  void analyse(CheckResult& result) {
+  void analyse(CheckResult& result, bool joined) {
     for (Checked& task : result.tasks) {
       stacks_of_.push_back(std::make_unique<Stacks>(task.corpse.snapshot, symbols_, ignored_));
       const TaskInfo& dead = *task.corpse.dead();
@@ -292,13 +292,15 @@ class Check : public Command {
     std::stable_sort(result.leaks.begin(), result.leaks.end(), worse);
     std::stable_sort(result.held.begin(), result.held.end(), worse);
     if (!wanted_.contains(Kind::held)) result.held.clear();
-    add_notes(result);
+    add_notes(result, joined);
   }
 
-  void add_notes(CheckResult& result) const {
+  void add_notes(CheckResult& result, bool joined) const {
     if (result.tasks.empty()) {
-      result.notes.push_back(base_name(result.program[0]) +
-                             " never joined a domain: is it linked with libportolan, and dynamically?");
+      const std::string program = base_name(result.program[0]);
+      result.notes.push_back(
+          joined ? "nothing is known of " + program + ": the domain's launchd left no corpse"
+                 : program + " never joined a domain: is it linked with libportolan, and dynamically?");
     }
     for (const Finding& finding : result.leaks) {
       const auto* guilty = finding.guilty();
@@ -313,10 +315,12 @@ class Check : public Command {
   }
 
   // The program's own failure outranks leaks.
-  void decide(CheckResult& result) const {
+  void decide(CheckResult& result, bool joined) const {
     result.exit = result.ending.status();
     if (result.exit == 0 && !result.leaks.empty()) result.exit = error_exit_;
     if (result.exit == 0 && !result.broken.empty()) result.exit = kDefect;
+    if (result.exit == 0 && joined && result.tasks.empty()) result.exit = kCannotStart;
+    if (result.exit == 0 && joined && result.tasks.empty()) result.exit = kCannotStart;
   }
 
   static void write_file(const std::string& path, const std::string& text) {

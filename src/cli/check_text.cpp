@@ -181,8 +181,10 @@ void stack_lines(Paragraph& out, const Finding& finding, const Share& share, boo
              "  came in unseen: no stack was recorded");
     return;
   }
-  // Frames of the C library around main and thread starts say nothing.
+  // What called main, or started the thread, says nothing.
   size_t shown = stack.frames.size();
+  for (size_t i = stack.guilty; i < stack.frames.size() && !style.verbose; i++)
+    if (stack.frames[i].function == "main") shown = i + 1;
   while (!style.verbose && shown > stack.guilty + 1 &&
          base_name(stack.frames[shown - 1].module).rfind("libc.so", 0) == 0)
     shown--;
@@ -325,9 +327,10 @@ std::string check_text(const CheckResult& result, const ReportStyle& style) {
     if (!result.suppressed.empty()) text += ", " + grouped(result.suppressed.size()) + " suppressed";
     if (quiet_end) text += ", " + plural(result.held_names, "name") + " held at the end";
   }
-  if (result.ending.status() != 0)
-    text +=
-        "; the program " + (result.ending.signalled ? "was " + result.ending.text() : result.ending.text());
+  if (result.ending.signalled)
+    text += "; the program was killed by " + signal_word(result.ending.value);
+  else if (result.ending.value != 0)
+    text += "; the program exited " + std::to_string(result.ending.value);
   return text + "; exit " + std::to_string(result.exit) + "\n";
 }
 

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include "cli/command.hpp"
 #include "cli/json.hpp"
@@ -52,14 +53,14 @@ double process_age(uint32_t pid) {
   if (!std::getline(file, line)) return -1;
   const size_t close = line.rfind(')');
   if (close == std::string::npos) return -1;
-  unsigned long long ticks = 0;
-  size_t at = close + 1;
-  for (int field = 0; field < 20 && at != std::string::npos; field++) at = line.find(' ', at + 1);
-  if (at == std::string::npos || sscanf(line.c_str() + at, "%llu", &ticks) != 1) return -1;
+  // Field 22; the first behind the name is field 3.
+  std::istringstream fields(line.substr(close + 1));
+  std::string field;
+  for (int i = 3; i <= 22; i++) fields >> field;
+  const double ticks = std::strtod(field.c_str(), nullptr);
   timespec now{};
   clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<double>(now.tv_sec) -
-         static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  return static_cast<double>(now.tv_sec) - ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 // Does this CPU have protection keys that we are let to use?
@@ -196,7 +197,7 @@ class Info : public Command {
               (facts.launchd_age >= 0 ? ", up " + age_text(facts.launchd_age) : ", gone");
     if (s.recovered != 0) text += "; " + plural(s.recovered, "thread") + " recovered";
     text += "\nsites    " + sites_text(s) + "\n";
-    return text + "limits   " + limits() + "\n";
+    return text + "limits   " + limits() + "\ndarwin   where it differs: portolan help divergences\n";
   }
 
   static Json json(const Source& source, const Facts& facts) {

@@ -6,11 +6,7 @@
 #include <algorithm>
 
 #include "cli/source.hpp"
-#include "segment/fsck.hpp"
-#if __has_include("ipc/fsck.hpp")
 #include "ipc/fsck.hpp"
-#define PORTOLAN_HAS_IPC_FSCK 1
-#endif
 
 namespace portolan::cli {
 
@@ -19,17 +15,11 @@ namespace {
 constexpr unsigned kLooks = 6;
 
 Soundness look(const Segment& segment, bool still) {
-  Report report;
   FsckOptions options;
   options.quiescent = still;
+  const Report report = ipc::fsck(segment, options);
   Soundness result;
-#ifdef PORTOLAN_HAS_IPC_FSCK
-  ipc::fsck(segment, options, report);
-  result.invariants = static_cast<unsigned>(segment_invariants().size() + ipc::invariants().size());
-#else
-  fsck_segment(segment, options, report);
-  result.invariants = static_cast<unsigned>(segment_invariants().size());
-#endif
+  result.invariants = static_cast<unsigned>(segment_invariants().size() + ipc::kernel_invariants().size());
   for (const Report::Broken& broken : report.broken)
     result.broken.push_back(std::string(broken.id) + " BROKEN  " + broken.text);
   result.untold = report.untold;

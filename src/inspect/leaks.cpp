@@ -17,6 +17,7 @@ namespace portolan::inspect {
 namespace {
 
 constexpr size_t kExamples = 8;
+constexpr uint64_t kDying = 300'000'000;  // how long a task's end may take: its own threads die with it
 
 // Some references of one name, of one acquisition.
 struct Piece {
@@ -261,6 +262,8 @@ class Sorter {
     bool mixed = false, any = false;
     for (const NameInfo* name : names) {
       OtherEnd end = other_end(*name);
+      if (end.kobject == "THREAD-CONTROL" && end.pid == 0 && result.call == "mach_thread_self")
+        name_task(end, task_.pid);
       const std::string word = end.kobject;
       if (name->port != 0 || name->was_kobject != 0) {
         if (any && word != only) mixed = true;
@@ -300,7 +303,9 @@ class Sorter {
     OtherEnd end;
     const PortInfo* port = snapshot_.port(name.port);
     if (port == nullptr) {
-      end.ended = 1;
+      // What died at the very end died with the task.
+      const bool at_end = name.died_ns != 0 && snapshot_.taken_ns < name.died_ns + kDying;
+      (at_end ? end.live : end.ended) = 1;
       if (name.was_kobject != 0) end.kobject = kobject_word(name.was_kobject);
       name_task(end, name.was_pid);
       return end;

@@ -24,6 +24,18 @@ bool is_runtime(const Frame& frame) {
   return frame.file.find("/include/c++/") != std::string::npos || starts(frame.file, "/usr/include/");
 }
 
+// The public call that a program wrote: some end in a jump to the trap of Darwin's name, whose frame is all
+// that is left.
+std::string public_call(const std::string& function) {
+  constexpr const char* kTraps[][2] = {
+      {"thread_self_trap", "mach_thread_self"}, {"host_self_trap", "mach_host_self"},
+      {"task_self_trap", "mach_task_self"},     {"mach_msg_trap", "mach_msg"},
+      {"mach_msg_overwrite_trap", "mach_msg"},  {"mach_msg2_trap", "mach_msg2"}};
+  for (const auto& [trap, call] : kTraps)
+    if (function == trap) return call;
+  return function;
+}
+
 }  // namespace
 
 bool glob_match(const std::string& pattern, const std::string& text) {
@@ -55,7 +67,7 @@ const Stack& Stacks::of(uint32_t site) {
     for (Frame& frame : symbols_.resolve(where, raw & ((uint64_t{1} << 48) - 1))) {
       // Only at the front: further out a frame of the library is one that called the program back.
       if (stack.frames.empty() && is_library(frame)) {
-        stack.call = function_name(frame);
+        stack.call = public_call(function_name(frame));
         continue;
       }
       stack.frames.push_back(std::move(frame));

@@ -50,6 +50,21 @@ constexpr const char* zone_name(unsigned zone) {
   return zone < std::size(kNames) ? kNames[zone] : kNames[0];
 }
 
+// Which invariant says that elements of this zone belong somewhere.
+constexpr const char* zone_id(unsigned zone) {
+  switch (zone) {
+    case kZoneTask: return "T1";
+    case kZoneSpace: return "A4";
+    case kZoneLink: return "Q1";
+    case kZoneKmsg: return "M1";
+    case kZoneData: return "M2";
+    case kZoneService: return "B1";
+    case kZoneSubset: return "B3";
+    case kZoneRequest: return "R1";
+    default: return "E3";
+  }
+}
+
 }  // namespace
 
 Walk::Walk(const Segment& segment, Report& report) : segment_(segment), report_(report) {
@@ -104,7 +119,7 @@ void Walk::check_reached() {
     if (zone == kZonePort || zone == kZonePset) continue;
     for (uint32_t i = 1; i < carved_[zone]; i++)
       if (exists(zone, i) && !reached(zone, i))
-        report_.add("E3", zone_name(zone), " ", i, " is allocated, and nothing leads to it");
+        report_.add(zone_id(zone), zone_name(zone), " ", i, " is allocated, and nothing leads to it");
   }
 }
 

@@ -53,7 +53,9 @@ void help(Segment& segment, unsigned first, int event) {
     vector[0] = {segment.header().deaths.load(), reinterpret_cast<uint64_t>(deaths), FUTEX_32, 0};
     unsigned count = 1;
     const unsigned end = std::min(segment.header().threads_high.load(), first + kWordsEach);
+    const unsigned own = segment.header().launchd.load();
     for (unsigned i = first; i < end; i++) {
+      if (i == own) continue;  // our own death is for those who sleep out there to hear of
       LifeWord& life = segment.life(i);
       const uint32_t word = life.word.load();
       if (word == 0 || (word & FUTEX_OWNER_DIED) != 0) continue;

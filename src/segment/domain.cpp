@@ -102,6 +102,7 @@ Outcome build(const DomainPlace& place, int directory, const Founder& founder, S
                   << static_cast<uint64_t>(now.tv_nsec) << ".new";
   Descriptor file = files::open_file(place, directory, temporary, O_RDWR | O_CREAT | O_EXCL, error);
   if (!file) return error.code == DomainFault::absent ? Outcome::again : Outcome::failed;
+  const files::Unlock unlock(file.get());
   if (!files::try_lock_file(directory, temporary, file.get())) return Outcome::again;  // swept at once
 
   Outcome outcome = Outcome::failed;
@@ -146,7 +147,18 @@ Outcome build(const DomainPlace& place, int directory, const Founder& founder, S
   return outcome;
 }
 
+// Nobody can go on in such a domain.
+bool cut_short(const Header& header, uint64_t length) {
+  return header.magic == kMagic && header.byte_order == kByteOrder && header.layout_version == kLayoutVersion &&
+         header.size > length;
+}
+
 bool refuse_header(const DomainPlace& place, const Header& header, uint64_t length, DomainError& error) {
+  if (cut_short(header, length)) {
+    error.set(DomainFault::bad_segment, "the domain is lost: its file was cut short", place.path, 0,
+              "end the programs that use it");
+    return true;
+  }
   const char* fault = Segment::header_fault(header, length);
   if (fault == nullptr) return false;
   if (header.magic == kMagic && header.byte_order == kByteOrder && header.layout_version != kLayoutVersion) {
@@ -184,9 +196,17 @@ bool of_this_boot(const Header& header) {
 // The file is there: maps it and attaches, or discards it because nobody lives there. Holds its lock throughout.
 Outcome join(const DomainPlace& place, int directory, const Descriptor& file, DomainEntry how, const Founder& founder,
              Segment& segment, Thread& self, DomainError& error) {
+  const files::Unlock unlock(file.get());
   if (!files::lock_file(directory, files::segment_name(), file.get())) return Outcome::again;
-  Header header;
-  if (!read_header(place, file.get(), header, error)) return Outcome::failed;
+  Header header{};
+  if (!read_header(place, file.get(), header, error)) {
+    struct stat status;
+    if (how != DomainEntry::join_or_make || fstat(file.get(), &status) != 0 ||
+        !cut_short(header, static_cast<uint64_t>(status.st_size)))
+      return Outcome::failed;
+    unlinkat(directory, files::segment_name(), 0);
+    return Outcome::again;
+  }
   void* memory = nullptr;
   bool inhabited = of_this_boot(header);
   if (inhabited && header.pidns != files::pid_namespace()) {
@@ -273,6 +293,7 @@ bool domain_remove(const DomainPlace& place, const Founder& founder, const Segme
       error.set(DomainFault::absent, "the domain was removed or made anew just now", place.path);
       return false;
     }
+    const files::Unlock unlock(file.get());
     Segment view;
     DomainError ignored;
     // What cannot be read any more has nobody living in it that we could know of.

@@ -30,6 +30,9 @@ bool domain_place(const char* name, DomainPlace& place, DomainError& error) {
   Text path(place.path);
   if (strchr(name, '/') != nullptr) {
     place.is_private = true;
+    char here[kPathMax];
+    // Whole from the root on: the directory that we are in may change, and is not launchd's.
+    if (name[0] != '/' && getcwd(here, sizeof here) != nullptr) path << here << "/";
     path << name;
     // A slash at the end would make Linux follow a symbolic link there.
     for (size_t n = strlen(place.path); n > 1 && place.path[n - 1] == '/'; n--) place.path[n - 1] = 0;
@@ -166,6 +169,8 @@ bool try_lock_file(int directory, const char* name, int fd) {
     if (errno != EINTR) return false;
   return same_file(directory, name, fd);
 }
+
+Unlock::~Unlock() { flock(fd_, LOCK_UN); }
 
 void sweep_temporary(int directory) {
   const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -49,6 +49,17 @@ Descriptor open_file(const DomainPlace& place, int directory, const char* name, 
 bool lock_file(int directory, const char* name, int fd);
 // Does not wait.
 bool try_lock_file(int directory, const char* name, int fd);
+// Gives a lock up at the end of a scope. Closing is not enough: a mapping keeps the open file, and so the lock, alive.
+class Unlock {
+ public:
+  explicit Unlock(int fd) : fd_(fd) {}
+  ~Unlock();
+  Unlock(const Unlock&) = delete;
+  Unlock& operator=(const Unlock&) = delete;
+
+ private:
+  int fd_;
+};
 
 // Removes what builders who died left behind.
 void sweep_temporary(int directory);

@@ -56,6 +56,15 @@ bool claim(Thread& self, ThreadSlot& slot) {
   return true;
 }
 
+// What a recoverer that died had claimed is free for others. Its own slot is not: afterwards that may belong to somebody
+// alive, whose claims these would seem to be.
+void drop_claims(Segment& segment, uint32_t dead) {
+  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+    uint32_t holder = dead;
+    if (segment.slot(i).claim.load() == dead) segment.slot(i).claim.compare_exchange(holder, 0);
+  }
+}
+
 void stage1(Segment& segment, ThreadSlot& slot, uint32_t victim) {
   if (slot.stage1.load() != 0) return;
   undo_dead_log(segment, slot);
@@ -175,6 +184,7 @@ bool recover_thread(Thread& self, uint32_t victim) {
   store_freed(self, slot);
   empty_magazines(self, slot);
   slot.depth.init(0);
+  drop_claims(segment, victim);
   segment.header().recovered.fetch_add(1);
   slot.claim.store(0);
   crash_fence();

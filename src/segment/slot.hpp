@@ -13,7 +13,8 @@ namespace portolan {
 
 inline constexpr unsigned kLogMax = 1024;
 inline constexpr unsigned kHeldMax = 64;
-inline constexpr unsigned kPendingMax = 64;
+inline constexpr unsigned kPendingMax = 64;   // freed by transactions, not yet in a magazine …
+inline constexpr unsigned kPendingKept = 16;  // … and how many may stay so from one transaction to the next
 inline constexpr unsigned kOwedMax = 16;
 inline constexpr unsigned kFrames = 4;
 inline constexpr unsigned kHolds = 6;
@@ -72,7 +73,7 @@ struct alignas(4096) ThreadSlot {
   Hint<uint32_t> held_count;
   Hint<uint32_t> held[kHeldMax];  // offset >> 2 of each lock held or about to be taken
 
-  Own<uint32_t> pending_count;  // freed by the last transaction, not yet in a magazine
+  Own<uint32_t> pending_count;  // freed, not yet in a magazine
   Own<uint64_t> pending[kPendingMax];
 
   Own<uint32_t> owed_count;  // frames taken off a list, still to be woken

@@ -50,16 +50,6 @@ void sleep_until_acquired(Thread& self, LockWord& word) {
 
 }  // namespace
 
-void Txn::log(const void* word, unsigned size, uint64_t old) {
-  const uint32_t n = slot_.log_length.load();
-  if (n >= kLogMax) kernel_panic("a transaction writes more than its log holds");
-  slot_.log[n].where.store(segment_.offset_of(word) << 4 | size);
-  slot_.log[n].old.store(old);
-  crash_fence();
-  slot_.log_length.store(n + 1);
-  crash_fence();
-}
-
 bool Txn::holds(const LockWord& word) const {
   const auto at = static_cast<uint32_t>(segment_.offset_of(&word) >> 2);
   for (uint32_t i = 0; i < slot_.held_count.load(); i++)
@@ -68,10 +58,12 @@ bool Txn::holds(const LockWord& word) const {
 }
 
 void Txn::acquire(LockWord& word) {
-  if (holds(word)) return;
+  const auto at = static_cast<uint32_t>(segment_.offset_of(&word) >> 2);
   const uint32_t n = slot_.held_count.load();
+  for (uint32_t i = 0; i < n; i++)
+    if (slot_.held[i].load() == at) return;
   if (n >= kHeldMax) kernel_panic("a transaction holds more locks than its slot can note");
-  slot_.held[n].store(static_cast<uint32_t>(segment_.offset_of(&word) >> 2));
+  slot_.held[n].store(at);
   crash_fence();
   slot_.held_count.store(n + 1);
   crash_fence();
@@ -122,7 +114,7 @@ void Txn::contended(LockWord& word) {
   crash_fence();
   sleep_until_acquired(self_, word);
   restarts_++;
-  longjmp(jump_, 1);
+  PORTOLAN_JUMP(jump_);
 }
 
 uint32_t Txn::take_element(unsigned zone) {
@@ -227,7 +219,7 @@ void Txn::commit() {
 
 int run_section(Thread& self, int (*body)(void*, Txn&), void* context) {
   Txn txn(self);
-  _setjmp(txn.jump_);
+  (void)PORTOLAN_MARK(txn.jump_);
   const int code = body(context, txn);
   if (txn.abandoned_)
     undo_log(txn.segment_, txn.slot_);
@@ -241,7 +233,8 @@ int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), 
   if (!reserve(self, needs)) return no_memory;
   const int code = run_section(self, body, context);
   if (self.slot().owed_count != 0) pay_wakes(self);
-  if (self.slot().pending_count != 0) store_freed(self, self.slot());
+  // Room for what the largest transaction frees; until then freed elements wait where they are.
+  if (self.slot().pending_count > kPendingKept) store_freed(self, self.slot());
   return code;
 }
 

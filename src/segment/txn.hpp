@@ -10,10 +10,9 @@
 // frees the locks; after it, recovery only frees the locks. Freed elements wait in the slot until then.
 #pragma once
 
-#include <setjmp.h>
-
 #include <type_traits>
 
+#include "segment/jump.hpp"
 #include "segment/thread.hpp"
 
 #if defined(__clang__)
@@ -146,7 +145,15 @@ class PORTOLAN_CAPABILITY("transaction") Txn {
   }
   void push_item(uint32_t item);
   void push_first(uint32_t item);
-  void log(const void* word, unsigned size, uint64_t old);
+  void log(const void* word, unsigned size, uint64_t old) {
+    const uint32_t n = slot_.log_length.load();
+    if (n >= kLogMax) kernel_panic("a transaction writes more than its log holds");
+    slot_.log[n].where.store(segment_.offset_of(word) << 4 | size);
+    slot_.log[n].old.store(old);
+    crash_fence();
+    slot_.log_length.store(n + 1);
+    crash_fence();
+  }
   uint32_t take_element(unsigned zone);
   void release_element(unsigned zone, uint32_t index);
   void contended(LockWord& word);
@@ -160,7 +167,7 @@ class PORTOLAN_CAPABILITY("transaction") Txn {
   LockWord* first_ = nullptr;  // the lock that was slept on: taken first at the next start
   unsigned restarts_ = 0;
   bool abandoned_ = false;
-  jmp_buf jump_;
+  JumpBuffer jump_;
 };
 
 // One section without what stands around it: nothing is reserved before, nothing is paid or stored after.

@@ -13,6 +13,8 @@ namespace {
 
 // How long a sleeper trusts that its waker, and launchd, would wake it.
 constexpr uint64_t kBackstop = 60'000'000'000;
+// The same while there is no launchd, which may be on its way.
+constexpr uint64_t kUnwatched = 1'000'000'000;
 
 bool granted(const Frame& frame) { return frame.wake.load(std::memory_order_acquire) == frame.epoch.get(); }
 
@@ -62,18 +64,18 @@ WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool in
     FutexWait waits[3] = {{frame.wake.address(), seen}};
     unsigned count = 1;
     const uint32_t launchd = segment.header().launchd.load();
-    if (launchd != 0) {
-      LifeWord& life = segment.life(launchd);
-      const uint32_t alive = life.word.load();
-      if (segment.is_dead(launchd)) {
-        if (segment.launchd_died != nullptr) segment.launchd_died(self);
-      } else {
-        waits[count++] = {life.word.address(), alive};
-      }
+    uint64_t backstop = kBackstop;
+    LifeWord& life = segment.life(launchd);
+    const uint32_t alive = life.word.load();
+    if (launchd != 0 && !segment.is_dead(launchd)) {
+      waits[count++] = {life.word.address(), alive};
+    } else if (segment.launchd_died != nullptr) {
+      segment.launchd_died(self);
+      backstop = kUnwatched;
     }
     if (interruptible && self.interrupt_word != nullptr)
       waits[count++] = {self.interrupt_word, self.interrupt_seen, true};
-    futex_wait_any(waits, count, std::min(deadline_ns, now + kBackstop));
+    futex_wait_any(waits, count, std::min(deadline_ns, now + backstop));
   }
   frame.sleeping.store(0);
   return WaitEnd::granted;

@@ -96,6 +96,10 @@ bool reserve(Thread& self, const Needs& needs) {
     const auto id = static_cast<unsigned>(std::countr_zero(zones));
     const uint32_t need = needs.count[id];
     if (self.slot().magazines[id].count >= need) continue;
+    if (self.slot().pending_count != 0) {
+      store_freed(self, self.slot());
+      if (self.slot().magazines[id].count >= need) continue;
+    }
     const uint32_t wanted = std::max(need, self.segment().zone(id).magazine / 2);
     take_from_shards(self, id, wanted);
     if (self.slot().magazines[id].count >= need) continue;

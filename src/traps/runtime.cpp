@@ -50,6 +50,15 @@ bool number(const char* text, uint64_t& value) {
   return true;
 }
 
+void complain() {
+  char line[768];
+  Text text(line);
+  text << "portolan: " << g_error.message;
+  if (g_error.remedy[0] != 0) text << " (" << g_error.remedy << ")";
+  text << "\n";
+  (void)!write(2, line, strlen(line));
+}
+
 void read_settings() {
   g_settings.secure = getauxval(AT_SECURE) != 0;
   if (g_settings.secure) {
@@ -63,7 +72,10 @@ void read_settings() {
   g_settings.guard = guard == nullptr || strcmp(guard, "0") != 0;
   uint64_t spin = 0;
   if (number(getenv("PORTOLAN_SPIN"), spin)) g_settings.spin_ns = spin;
-  if (!domain_place(getenv("PORTOLAN_DOMAIN"), g_settings.place, g_error)) g_refused = true;
+  if (!domain_place(getenv("PORTOLAN_DOMAIN"), g_settings.place, g_error)) {
+    complain();
+    g_refused = true;
+  }
 }
 
 // Runs last of all destructors of a thread: it puts itself off as often as the C library lets it.
@@ -74,15 +86,6 @@ void thread_exits(void* rounds) {
     return;
   }
   runtime_leave(t_context);
-}
-
-void complain() {
-  char line[768];
-  Text text(line);
-  text << "portolan: " << g_error.message;
-  if (g_error.remedy[0] != 0) text << " (" << g_error.remedy << ")";
-  text << "\n";
-  (void)!write(2, line, strlen(line));
 }
 
 ProcessFacts facts_of_this_process() {

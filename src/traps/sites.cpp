@@ -10,6 +10,8 @@
 
 #include <unwind.h>
 
+#include "segment/futex.hpp"
+
 namespace portolan {
 
 namespace {
@@ -213,6 +215,7 @@ void sites_forget() {
 uint32_t record_site(Thread& self) {
   Segment& segment = self.segment();
   if (segment.zone(ipc::kZoneSite).element_size == 0) return 0;
+  self.now_ns = monotonic_ns();
   Walk walk;
   capture(walk);
   if (walk.count == 0) return 0;

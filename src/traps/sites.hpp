@@ -13,9 +13,9 @@ namespace portolan {
 // Site::depth is the number of frames, and this bit when the stack went on beyond them.
 inline constexpr uint32_t kSiteCut = 0x100;
 
-// The site of the caller's stack; 0 when it cannot be recorded (no memory, more than 65,535 modules). Outside
-// any transaction, with the guard open; takes shared locks only for a stack that this process has not met
-// before. May be called from a signal handler that may trap.
+// The site of the caller's stack, and the time, which goes to Thread::now_ns; 0 when it cannot be recorded
+// (no memory, more than 65,535 modules). Outside any transaction, with the guard open; takes shared locks
+// only for a stack that this process has not met before. May be called from a signal handler that may trap.
 uint32_t record_site(Thread& self);
 
 // Forgets what this process knows of its sites. For tests, which make one segment after the other at one

@@ -79,8 +79,8 @@ class Fsck : public testing::Test {
     server.notify(member, MACH_NOTIFY_PORT_DESTROYED, 0, receive);
     // Names that come and go leave a free list.
     std::vector<mach_port_name_t> names;
-    for (int i = 0; i < 10; i++) names.push_back(client.port_with_send());
-    for (int i = 0; i < 10; i += 2) client.destroy(names[static_cast<size_t>(i)]);
+    for (int i = 0; i < 24; i++) names.push_back(client.port_with_send());
+    for (int i = 0; i < 24; i += 2) client.destroy(names[static_cast<size_t>(i)]);
     once = server.give(member, MACH_MSG_TYPE_MAKE_SEND_ONCE, client);
     const mach_port_name_t doomed = server.port_with_send();
     dead = server.give_send(doomed, client);
@@ -265,7 +265,7 @@ TEST_F(Fsck, NamesDamagedSpaces) {
   expect_named("N3", [&](const Segment& s) { poke(entry(s, client, send).object, 12345u); });
   expect_named("A1", [&](const Segment& s) { add(s.at(client.space()).used, 1); });
   expect_named("A1", [&](const Segment& s) { add(s.at(client.space()).sends, 1); });
-  expect_named("A1", [&](const Segment& s) { add(s.at(client.space()).buckets, 1); });
+  expect_named("A1", [&](const Segment& s) { poke(s.at(client.space()).buckets, 1u); });
   expect_named("A2", [&](const Segment& s) { poke(s.at(client.space()).free_head, send >> 8); });
   expect_named("A2", [&](const Segment& s) {
     Space& space = s.at(client.space());
@@ -340,14 +340,14 @@ TEST_F(Fsck, NamesDamagedMessages) {
     poke(s.slot(2).frames[0].holds[0].kind, uint32_t{ipc::kHoldKmsg});
   });
   expect_named("M1", [&](const Segment& s) { poke(rich(s).kind, 9u); });
-  expect_named("E3", [&](const Segment& s) {
+  expect_named("M1", [&](const Segment& s) {
     Port& full = port(s, server, receive);
     poke(full.queue_head, s.at(Handle<Kmsg>{full.queue_head}).link.get());
   });
   expect_named("M2", [&](const Segment& s) { add(rich(s).converted_in, 1); });
   expect_named("M2", [&](const Segment& s) { add(rich(s).edge_in, 4); });
   expect_named("M2", [&](const Segment& s) { poke(rich(s).size, 3u); });
-  expect_named("E3", [&](const Segment& s) { poke(rich(s).body_head, 0u); });
+  expect_named("M2", [&](const Segment& s) { poke(rich(s).body_head, 0u); });
   expect_named("P3", [&](const Segment& s) { poke(rich(s).converted_out, 0u); add(rich(s).converted_out, 2); });
   expect_named("P4", [&](const Segment& s) {
     for (uint32_t i = 1; i < s.zone(ipc::kZoneKmsg).carved; i++) {
@@ -367,9 +367,23 @@ TEST_F(Fsck, NamesDamagedTasksAndNamespaces) {
   expect_named("B1", [&](const Segment& s) {
     for (uint32_t i = 1; i < s.zone(ipc::kZoneService).carved; i++) add(s.at(Handle<Service>{i}).subset, 1);
   });
-  expect_named("B3", [&](const Segment& s) { poke(root(s).children, 0u); }); 
+  expect_named("B3", [&](const Segment& s) { poke(root(s).children, 0u); });
   expect_named("B3", [&](const Segment& s) { poke(s.at(Handle<Subset>{root(s).children}).parent, 0u); });
   expect_named("P6", [&](const Segment& s) { poke(root(s).port, entry(s, server, receive).object.get()); });
+}
+
+TEST_F(Fsck, NamesWhatNothingLeadsTo) {
+  expect_named("E3", [&](const Segment& s) {
+    // A free element turns into an allocated one that nobody has.
+    for (uint32_t slot = 1; slot < s.header().threads_high.load(); slot++) {
+      Magazine& magazine = s.slot(slot).magazines[ipc::kZoneAcquisition];
+      if (magazine.count == 0) continue;
+      add(magazine.count, static_cast<uint32_t>(-1));
+      add(s.element(ipc::kZoneAcquisition, magazine.item[magazine.count]).generation, 1);
+      return;
+    }
+    ADD_FAILURE() << "no free element was found";
+  });
 }
 
 TEST_F(Fsck, TellsWhoHoldsWhat) {

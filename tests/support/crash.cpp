@@ -141,6 +141,21 @@ void Image::take(uint32_t number, const std::byte* bytes) {
 
 void Image::apply(const Line& line) { take(line.number, line.bytes); }
 
+void Image::differences(const Segment& segment, std::vector<Line>& lines) const {
+  for (uint64_t at = 0; at < size_; at += kLine) {
+    if (memcmp(bytes_ + at, segment.base() + at, kLine) == 0) continue;
+    Line line;
+    line.number = static_cast<uint32_t>(at / kLine);
+    memcpy(line.bytes, segment.base() + at, kLine);
+    lines.push_back(line);
+  }
+}
+
+void Image::become(const Image& other) {
+  memcpy(bytes_, other.bytes_, size_);
+  hash_ = other.hash_;
+}
+
 bool Image::follow(const Segment& segment, std::vector<Line>* changed) {
   bool any = false;
   each_part(segment, [&](uint64_t offset, uint64_t length) {
@@ -161,9 +176,12 @@ bool Image::follow(const Segment& segment, std::vector<Line>* changed) {
 }
 
 void Image::restore(const Segment& segment) const {
-  auto copy = [&](uint64_t offset, uint64_t length) { memcpy(segment.base() + offset, bytes_ + offset, length); };
-  each_part(segment, copy);  // the header comes first: it is ours from then on
-  each_part(view_, copy);
+  // Collected first: copying changes the header that says where the parts are.
+  std::vector<std::pair<uint64_t, uint64_t>> parts;
+  auto collect = [&](uint64_t offset, uint64_t length) { parts.emplace_back(offset, length); };
+  each_part(segment, collect);
+  each_part(view_, collect);
+  for (const auto& [offset, length] : parts) memcpy(segment.base() + offset, bytes_ + offset, length);
 }
 
 void Image::restore_all(const Segment& segment) const { memcpy(segment.base(), bytes_, size_); }
@@ -172,7 +190,7 @@ bool Image::same_everywhere(const Segment& segment) const { return memcmp(segmen
 
 void branch_off(const Segment& segment, const Image& image) {
   if (mmap(segment.base(), segment.size(), PROT_READ | PROT_WRITE,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+           MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
     perror("crash: cannot branch off");
     _exit(2);
   }

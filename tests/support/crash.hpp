@@ -35,6 +35,9 @@ class Image {
   // Takes over what is different in the segment; false: nothing is. The new lines are appended to `changed`.
   bool follow(const Segment& segment, std::vector<Line>* changed);
   void apply(const Line& line);
+  // The lines by which the segment is different from this image, anywhere.
+  void differences(const Segment& segment, std::vector<Line>& lines) const;
+  void become(const Image& other);
   // Makes the segment what the image is. Assumes that the segment differs only where one of the two is in use.
   void restore(const Segment& segment) const;
   // Everything, whether in use or not: for the start, and to see that nobody wrote where nothing is.
@@ -111,7 +114,7 @@ class Stepper {
   Shared* shared_;
 };
 
-// Gives this process a private segment at the same address, with the image's contents: what follows is a world of its own.
+// Gives this process, and its children to come, a segment of their own at the same address, with the image's contents.
 void branch_off(const Segment& segment, const Image& image);
 
 }  // namespace portolan::test

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `portolan` command: finds the command word, parses its options, runs it, and says what went wrong in
+// one form: who, what, and a remedy to paste.
+#include <portolan_config.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+
+#include "cli/command.hpp"
+#include "cli/terminal.hpp"
+#include "inspect/symbols.hpp"
+
+namespace portolan::cli {
+namespace {
+
+using Commands = std::vector<std::unique_ptr<Command>>;
+
+Commands all_commands() {
+  Commands commands;
+  commands.push_back(make_run());
+  commands.push_back(make_check());
+  commands.push_back(make_ps());
+  commands.push_back(make_lsmp());
+  commands.push_back(make_trace());
+  commands.push_back(make_info());
+  commands.push_back(make_fsck());
+  return commands;
+}
+
+// The options that go with every command.
+struct Parsed {
+  Globals globals;
+  int json = 0;
+  double watch = 0;
+  bool help = false, version = false;
+
+  void add_to(CLI::App& app) {
+    app.set_help_flag();
+    app.add_option("-d,--domain", globals.domain, "the domain: a name, or a directory if it has a slash");
+    app.add_option("-i,--input", globals.input, "read this copied segment instead");
+    app.add_flag("--json{1}", json, "one JSON document");
+    app.add_flag("--watch{1}", watch, "again and again, every so many seconds");
+    app.add_flag("-w,--wide", globals.wide, "cut nothing");
+    app.add_flag("-q,--quiet", globals.quiet, "say only what matters");
+    app.add_flag("-v,--verbose", globals.verbose, "say more");
+    app.add_flag("-h,--help", help, "the manual page");
+    app.add_flag("--version", version, "the version");
+  }
+  void finish() {
+    if (json > 1)
+      throw Failure{kUsage, "--json=" + std::to_string(json) + ": there is only schema 1", "--json"};
+    globals.json = json != 0;
+    if (watch < 0) throw Failure{kUsage, "--watch: a number of seconds", "--watch=1"};
+    if (watch > 0) globals.watch = watch;
+  }
+};
+
+size_t distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); j++) row[j] = j;
+  for (size_t i = 1; i <= a.size(); i++) {
+    size_t corner = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); j++) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      corner = above;
+    }
+  }
+  return row[b.size()];
+}
+
+// Does this option take the next word as its value? `--pile=3` brings its own.
+bool takes_value(const CLI::App& app, const std::string& word) {
+  if (word.find('=') != std::string::npos && word.rfind("--", 0) == 0) return false;
+  if (word.size() > 2 && word[1] != '-') return false;  // -dNAME
+  const CLI::Option* option = app.get_option_no_throw(word);
+  return option != nullptr && option->get_expected_min() > 0 && option->get_type_size() > 0;
+}
+
+// How many of the words are options, before the first that is something else. `--` counts as the last of
+// them.
+size_t count_options(const CLI::App& app, const std::vector<std::string>& words) {
+  size_t at = 0;
+  while (at < words.size()) {
+    if (words[at] == "--") return at + 1;
+    if (words[at].size() < 2 || words[at][0] != '-') return at;
+    at += takes_value(app, words[at]) ? 2 : 1;
+  }
+  return std::min(at, words.size());
+}
+
+void parse(CLI::App& app, std::vector<std::string> words) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (const std::string& word : words) {
+    if (word == "--") break;
+    if (word.size() < 3 || word.rfind("--", 0) != 0) continue;
+    const std::string name = word.substr(0, word.find('='));
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw Failure{kUsage, "there is no option " + name, nearest(name, known)};
+  }
+  std::reverse(words.begin(), words.end());
+  try {
+    app.parse(std::move(words));
+  } catch (const CLI::ParseError& error) {
+    throw Failure{kUsage, error.what(), ""};
+  }
+}
+
+[[noreturn]] void unknown_command(const std::string& word, const Commands& commands) {
+  std::vector<std::string> names{"help"};
+  for (const auto& command : commands) names.push_back(command->name());
+  const std::string near = nearest(word, names);
+  throw Failure{kUsage, "there is no command " + word, near.empty() ? "portolan help" : "portolan " + near};
+}
+
+int dispatch(std::vector<std::string> words, std::string& who, const std::string& own_name) {
+  const Commands commands = all_commands();
+  if (own_name == "lsmp") words.insert(words.begin(), {"lsmp", "--classic"});
+  std::vector<std::string> before;
+  {
+    Parsed leading;
+    CLI::App app;
+    leading.add_to(app);
+    const size_t count = count_options(app, words);
+    before.assign(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count));
+    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count));
+    if (words.empty()) {
+      parse(app, before);
+      if (leading.version) {
+        show("portolan " PORTOLAN_VERSION "\n");
+        return kFine;
+      }
+      show(overview(commands));
+      return leading.help || before.empty() ? kFine : kUsage;
+    }
+  }
+  const std::string word = words[0];
+  words.erase(words.begin());
+  if (word == "help") {
+    who = "portolan help";
+    return help(words.empty() ? "" : words[0], commands);
+  }
+  const auto found = std::find_if(commands.begin(), commands.end(),
+                                  [&](const auto& command) { return word == command->name(); });
+  if (found == commands.end()) unknown_command(word, commands);
+  Command& command = **found;
+  who = "portolan " + word;
+
+  Parsed parsed;
+  CLI::App app;
+  parsed.add_to(app);
+  command.options(app);
+  std::vector<std::string> program;
+  if (command.takes_program()) {
+    const size_t count = count_options(app, words);
+    program.assign(words.begin() + static_cast<std::ptrdiff_t>(count), words.end());
+    words.resize(count);
+    if (!words.empty() && words.back() == "--") words.pop_back();
+  }
+  words.insert(words.begin(), before.begin(), before.end());
+  parse(app, words);
+  if (parsed.help) return help(word, commands);
+  parsed.finish();
+  return command.run(parsed.globals, program);
+}
+
+int start(int count, char** arguments) {
+  // Debugging information comes from this system's files: never from the network.
+  unsetenv("DEBUGINFOD_URLS");
+  std::string who = "portolan";
+  try {
+    return dispatch({arguments + 1, arguments + count}, who,
+                    inspect::base_name(count > 0 ? arguments[0] : ""));
+  } catch (const Failure& failure) {
+    say(who + ": " + failure.what + "\n" +
+        (failure.remedy.empty() ? "" : "  remedy: " + failure.remedy + "\n"));
+    return failure.code;
+  } catch (const std::exception& error) {
+    say(who + ": a defect of portolan: " + error.what() + "\n");
+    return kDefect;
+  }
+}
+
+}  // namespace
+
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  size_t least = word.size() < 4 ? 2 : 3;
+  for (const std::string& candidate : known)
+    if (const size_t apart = distance(word, candidate); apart < least) {
+      least = apart;
+      best = candidate;
+    }
+  return best;
+}
+
+}  // namespace portolan::cli
+
+int main(int argc, char** argv) { return portolan::cli::start(argc, argv); }

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// A thread caught in the middle, in words: its log, its locks, what it has in hand and owes.
+#pragma once
+
+#include <string>
+
+#include "segment/segment.hpp"
+
+namespace portolan::proof {
+
+std::string describe_thread(const Segment& segment, uint32_t slot);
+
+}  // namespace portolan::proof

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scenario: what is staged, the trap whose caller dies, and what may have come of it. One class each, listed in a table
+// of its family; main.cpp knows the families.
+//
+// The outcomes are said in the order in which they can come about: recovery of a later state never leads to an earlier
+// one, the first state to the first and the last to the last. Of the copies that lead to the same outcome all must look
+// the same to every program (portrait.hpp), notifications included.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "proof/world.hpp"
+
+namespace portolan::proof {
+
+// Collects what is wrong with a recovered copy.
+class Judge {
+ public:
+  void expect(bool holds, const std::string& what) {
+    if (!holds) wrong_.push_back(what);
+  }
+  template <class T, class U>
+  void equal(const T& wanted, const U& found, const std::string& what) {
+    if (static_cast<long long>(wanted) == static_cast<long long>(found)) return;
+    wrong_.push_back(what + ": " + std::to_string(found) + ", not " + std::to_string(wanted));
+  }
+  const std::vector<std::string>& wrong() const { return wrong_; }
+
+ private:
+  std::vector<std::string> wrong_;
+};
+
+class Scenario {
+ public:
+  explicit Scenario(World& world) : w(world), a(world.task()), b(world.task()), c(world.task()) {}
+  virtual ~Scenario() = default;
+  Scenario(const Scenario&) = delete;
+  Scenario& operator=(const Scenario&) = delete;
+
+  virtual std::vector<std::string> outcomes() const = 0;
+  // Before the trap.
+  virtual void stage() = 0;
+  // What is stepped, in a process of its own.
+  virtual void trap() = 0;
+  // The trap sleeps for good: a peer does what ends that. The n-th time, from 0.
+  virtual void asleep(unsigned) {}
+  virtual bool may_sleep() const { return false; }
+  // Who runs the trap.
+  virtual Thread& victim() { return a.thread(); }
+  // What is to be recovered besides the victim, by launchd's ordinary means: a task of which the victim was the reaper.
+  virtual void afterwards() {}
+  // Index into outcomes(), seen in a recovered copy; complaints go to the judge. Looks, and changes nothing.
+  virtual unsigned outcome(Judge& judge) = 0;
+  // Is the portrait decided by the outcome? Not where recovery may legally notice something early or late.
+  virtual bool same_portraits() const { return true; }
+
+ protected:
+  World& w;
+  TestTask &a, &b, &c;
+};
+
+struct Listed {
+  const char* name;
+  const char* about;
+  std::unique_ptr<Scenario> (*make)(World& world);
+};
+
+template <class T>
+std::unique_ptr<Scenario> make_scenario(World& world) {
+  return std::make_unique<T>(world);
+}
+
+// The families.
+std::span<const Listed> send_scenarios();
+std::span<const Listed> receive_scenarios();
+std::span<const Listed> right_scenarios();
+std::span<const Listed> notify_scenarios();
+std::span<const Listed> bootstrap_scenarios();
+std::span<const Listed> task_scenarios();
+
+}  // namespace portolan::proof
