@@ -101,9 +101,15 @@ static inline mach_port_t look_up(const char* name) {
   return port;
 }
 
+// A process that held the name and was killed holds it until that is seen, a second at the most.
 static inline mach_port_t check_in(const char* name) {
   mach_port_t port = MACH_PORT_NULL;
-  check(bootstrap_check_in(bootstrap_port, name, &port));
+  kern_return_t result = bootstrap_check_in(bootstrap_port, name, &port);
+  for (int i = 0; result == BOOTSTRAP_NOT_PRIVILEGED && i < PATIENCE / 5; i++) {
+    usleep(5000);
+    result = bootstrap_check_in(bootstrap_port, name, &port);
+  }
+  check(result);
   return port;
 }
 
