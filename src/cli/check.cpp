@@ -320,7 +320,6 @@ class Check : public Command {
     if (result.exit == 0 && !result.leaks.empty()) result.exit = error_exit_;
     if (result.exit == 0 && !result.broken.empty()) result.exit = kDefect;
     if (result.exit == 0 && joined && result.tasks.empty()) result.exit = kCannotStart;
-    if (result.exit == 0 && joined && result.tasks.empty()) result.exit = kCannotStart;
   }
 
   static void write_file(const std::string& path, const std::string& text) {

@@ -48,13 +48,19 @@ struct Row {
   uint32_t rank[static_cast<size_t>(Way::kWays)];  // of the latest outcome
 };
 
+// A store to a word of the victim's slot that never happens: the n-th that makes the word greater.
+struct Sabotage {
+  size_t offset = 0;  // in ThreadSlot; a word of 32 bits
+  unsigned nth = 0;   // from 1; 0: none
+};
+
 struct Options {
   unsigned kills = 20;   // real SIGKILLs at random steps, and as many at random times
   bool deep = false;     // recoveries are stepped too, and their states recovered
   unsigned deep_every = 1;  // of how many states one
   bool ways = true;      // all of them; otherwise launchd's alone
   uint64_t seed = 1;
-  test::Tamper tamper;   // breaks the kernel on purpose
+  Sabotage sabotage;     // breaks the kernel on purpose
 };
 
 void prove(const Listed& listed, const Options& options, Row& row);

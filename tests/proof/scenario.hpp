@@ -49,6 +49,8 @@ class Scenario {
   // The trap sleeps for good: a peer does what ends that. The n-th time, from 0.
   virtual void asleep(unsigned) {}
   virtual bool may_sleep() const { return false; }
+  // The clock decides how many instructions it takes.
+  virtual bool takes_time() const { return false; }
   // Who runs the trap.
   virtual Thread& victim() { return a.thread(); }
   // What is to be recovered besides the victim, by launchd's ordinary means: a task of which the victim was the reaper.

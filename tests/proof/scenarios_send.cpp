@@ -175,6 +175,7 @@ class SendTimesOut : public Sending {
  public:
   using Sending::Sending;
   std::vector<std::string> outcomes() const override { return {"not sent", "died in hand", "died half given back", "given back"}; }
+  bool takes_time() const override { return true; }
   void stage() override {
     stage_ports();
     for (mach_msg_id_t i = 0; i < 5; i++)
@@ -251,7 +252,7 @@ class SendSwallowed : public Sending {
 class SendToKernel : public Sending {
  public:
   using Sending::Sending;
-  std::vector<std::string> outcomes() const override { return {"not sent", "died in hand", "answered"}; }
+  std::vector<std::string> outcomes() const override { return {"not sent", "died in hand", "died in hand, numbered", "answered"}; }
   void stage() override {
     way = w.bootstrap_port(a);
     reply = a.allocate();
@@ -265,7 +266,7 @@ class SendToKernel : public Sending {
     judge.equal(1, w.urefs(a, way), "the sender's references");
     judge.equal(answers + dead, reply_port()->sorights.get(), "send-once rights to the reply port");
     judge.expect(answers + dead <= 1, "more than one end of the reply right");
-    return answers != 0 ? 2 : dead != 0 ? 1 : 0;
+    return answers != 0 ? 3 : dead != 0 ? 1 + w.port(a, way)->seqno : 0;
   }
 };
 

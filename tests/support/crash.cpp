@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -224,6 +225,7 @@ int Stepper::start(bool traced) {
   const pid_t pid = fork();
   if (pid < 0) return -1;
   if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (traced) {
       if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(3);
       raise(SIGSTOP);
@@ -295,8 +297,8 @@ Course Stepper::pass(const Image& base, const Tamper& tamper) {
     step(pid, slept, course.failure);
   while (course.failure.empty() && shared_->phase == static_cast<uint32_t>(Phase::during)) {
     const uintptr_t instruction = instruction_pointer(pid);
-    if (tamper) tamper(pid);
     if (step(pid, slept, course.failure) != Stop::stepped) break;
+    if (tamper) tamper();
     course.steps++;
     const size_t first = course.lines.size();
     if (!image.follow(segment_, &course.lines)) continue;

@@ -81,8 +81,8 @@ struct Killed {
   std::string failure;
 };
 
-// Tampers with a body that is being stepped; called before each step, with the child stopped.
-using Tamper = std::function<void(int pid)>;
+// Tampers with the segment of a body that is being stepped; called after each step, with the child stopped.
+using Tamper = std::function<void()>;
 
 class Stepper {
  public:

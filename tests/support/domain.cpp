@@ -188,12 +188,15 @@ unsigned TestTask::count(mach_port_name_t from, mach_msg_id_t id) {
   }
 }
 
-void TestTask::die() {
-  Segment& segment = domain_.segment();
-  Thread& reaper = domain_.launchd();
-  declare_dead(segment, thread_->index());
-  EXPECT_TRUE(recover_thread(reaper, thread_->index()));
+void TestTask::thread_dies() {
+  declare_dead(domain_.segment(), thread_->index());
+  EXPECT_TRUE(recover_thread(domain_.launchd(), thread_->index()));
   thread_.reset();
+}
+
+void TestTask::die() {
+  Thread& reaper = domain_.launchd();
+  thread_dies();
   transact(reaper, Needs{}, [&](Txn& txn) {
     Locked<ipc::Space> space = txn.lock(space_);
     ipc::space_destroy(txn, space);
@@ -244,6 +247,15 @@ TestTask& TestDomain::task() {
   EXPECT_EQ(0, code);
   tasks_.push_back(std::make_unique<TestTask>(*this, task, space));
   return *tasks_.back();
+}
+
+TestTask& TestDomain::thread_of(TestTask& task) {
+  tasks_.push_back(std::make_unique<TestTask>(*this, task.handle(), task.space()));
+  return *tasks_.back();
+}
+
+void TestDomain::end_thread(TestTask& thread) {
+  thread.thread_dies();
 }
 
 std::string TestDomain::fsck() {

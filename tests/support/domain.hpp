@@ -83,6 +83,8 @@ class TestTask {
 
   // The task dies: its thread like a killed one, then its space.
   void die();
+  // Only this thread dies.
+  void thread_dies();
   bool alive() const { return thread_ != nullptr; }
 
  private:
@@ -104,6 +106,9 @@ class TestDomain {
   TestDomain& operator=(const TestDomain&) = delete;
 
   TestTask& task();
+  // Another thread of the same task. Ends with `end_thread`, before its task dies.
+  TestTask& thread_of(TestTask& task);
+  void end_thread(TestTask& thread);
   Segment& segment() { return segment_; }
   // Acts when a task is dead: what launchd does.
   Thread& launchd() { return launchd_; }
