@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the death of a port or of a process does to names, and how the namespace hears of it: it stands in front of the
-// kernel's work list. A dying port that is marked, and a dying task, first lose their names; then their own steps go on.
+// What the death of a port or of a process does to names, and how the namespace hears of it: it stands in
+// front of the kernel's work list. A dying port that is marked, and a dying task, first lose their names;
+// then their own steps go on.
 //
-// If we die here: the port or the task is still at the head of the work list, and all of this may be done again.
-// Services and namespaces are found by going through their zones: there are few, and most deaths never look.
+// If we die here: the port or the task is still at the head of the work list, and all of this may be done
+// again. Services and namespaces are found by going through their zones: there are few, and most deaths never
+// look.
 #include "bootstrap/table.hpp"
 #include "ipc/port.hpp"
 
@@ -21,10 +23,12 @@ bool unbind_if(Thread& self, Handle<Service> handle, Doomed&& doomed) {
   const Service& service = segment.at(handle);
   // Without a lock the service is a guess; its namespace, too.
   const Handle<Subset> home{service.subset};
-  if (!service.allocated() || !doomed(service) || !segment.plausible(ipc::kZoneSubset, home.index)) return true;
+  if (!service.allocated() || !doomed(service) || !segment.plausible(ipc::kZoneSubset, home.index))
+    return true;
   return transact(self, ipc::kDropNeeds, [&](Txn& txn) {
            Locked<Subset> subset = txn.lock(home);
-           if (service.allocated() && service.subset == home.index && doomed(service)) unbind(txn, subset, handle);
+           if (service.allocated() && service.subset == home.index && doomed(service))
+             unbind(txn, subset, handle);
            return 0;
          }) == 0;
 }
@@ -79,7 +83,8 @@ bool owner_gone(Thread& self, Handle<Task> handle) {
   const uint32_t pid = task.credentials.pid;
   // An exec ends the task, not the process: that still owns what it registered.
   const bool ended = (task.flags & ipc::kTaskExecing) == 0;
-  if (ended && !unbind_all(self, [&](const Service& service) { return service.owner_pid == pid; })) return false;
+  if (ended && !unbind_all(self, [&](const Service& service) { return service.owner_pid == pid; }))
+    return false;
   transact(self, Needs{}, [&](Txn& txn) {
     Locked<Task> locked = txn.lock(handle);
     txn.set(locked->flags, locked->flags | kTaskNamesGone);

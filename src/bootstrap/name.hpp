@@ -18,7 +18,8 @@ class ServiceName {
     if (length > ipc::kServiceNameMax - 1) length = ipc::kServiceNameMax - 1;
     memset(bytes_, 0, sizeof bytes_);
     memcpy(bytes_, text, strnlen(text, length));
-    for (const char* byte = bytes_; *byte != 0; byte++) hash_ = (hash_ ^ static_cast<uint8_t>(*byte)) * 0x100000001b3;
+    for (const char* byte = bytes_; *byte != 0; byte++)
+      hash_ = (hash_ ^ static_cast<uint8_t>(*byte)) * 0x100000001b3;
   }
 
   const char* bytes() const { return bytes_; }  // all kServiceNameMax of them, zero behind the name

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespaces: the root, subsets, and how they fall (bootstrap 5.7, 5.8, 7). A subset lives exactly as long as its
-// requestor port; it falls with its own subsets first, then its services, then its port.
+// Namespaces: the root, subsets, and how they fall (bootstrap 5.7, 5.8, 7). A subset lives exactly as long as
+// its requestor port; it falls with its own subsets first, then its services, then its port.
 //
-// If we die here: making one is one transaction. A falling one is on a work list; its children, services, requestor and
-// port are what is left to do, in this order, and each step leaves less.
+// If we die here: making one is one transaction. A falling one is on a work list; its children, services,
+// requestor and port are what is left to do, in this order, and each step leaves less.
 #include "bootstrap/table.hpp"
 #include "ipc/port.hpp"
 #include "ipc/space.hpp"
@@ -44,8 +44,8 @@ Handle<Subset> make(Txn& txn, uint32_t pid) {
   subset.work.init(0);
   subset.state.init(ipc::kPortActive);
   subset.port.init(ipc::kobject_port_make(txn, kKobjectBootstrap, handle.index).index);
-  for (Cell<uint32_t>* cell :
-       {&subset.parent, &subset.depth, &subset.requestor, &subset.children, &subset.sibling, &subset.services})
+  for (Cell<uint32_t>* cell : {&subset.parent, &subset.depth, &subset.requestor, &subset.children,
+                               &subset.sibling, &subset.services})
     cell->init(0);
   subset.creator_pid.init(pid);
   for (Cell<uint32_t>& bucket : subset.buckets) bucket.init(0);
@@ -96,54 +96,56 @@ kern_return_t make_root(Thread& self) {
 
 kern_return_t subset(Thread& self, const Caller& caller, Name bp, Name requestor, Name& out) {
   const Needs needs = kGiveNeeds.with<ipc::Kmsg>(2).with<Subset>().with<Port>();
-  const kern_return_t code = with_space(self, caller, needs, [&](Txn& txn, Locked<Space>& space) -> kern_return_t {
-    uint32_t pid = 0;
-    Locked<Subset> above;
-    const kern_return_t entered = enter(txn, space, bp, above);
-    if (entered != KERN_SUCCESS) return entered;
-    ipc::NakedRight right{requestor.value == MACH_PORT_DEAD ? ipc::kRightDead : ipc::kRightNull, 0};
-    if (requestor.valid()) {
-      ipc::Entry* entry = ipc::entry_find(txn, space, requestor);
-      if (entry == nullptr ||
-          ipc::right_copyin(txn, space, *entry, MACH_MSG_TYPE_COPY_SEND, right) != KERN_SUCCESS)
-        return MACH_SEND_INVALID_RIGHT;
-    }
-    if (!can_own(txn, caller, pid)) return BOOTSTRAP_NO_MEMORY;
-    if (above->state != ipc::kPortActive) return BOOTSTRAP_UNKNOWN_SERVICE;
-    if (above->depth >= kDepthMost) return BOOTSTRAP_NO_MEMORY;
-    if (right.port == ipc::kRightNull) return BOOTSTRAP_NOT_PRIVILEGED;
-    if (right.port == ipc::kRightDead) return BOOTSTRAP_NO_MEMORY;
-    Locked<Port> lifeline = txn.lock(Handle<Port>{right.port});
-    if (!lifeline->active()) return BOOTSTRAP_NO_MEMORY;
-    mark_named(txn, lifeline);
-    const Handle<Subset> fresh = make(txn, pid);
-    Subset& made = txn.segment().at(fresh);
-    made.parent.init(above.handle().index);
-    made.depth.init(above->depth + 1);
-    made.requestor.init(right.port);
-    join_parent(txn, above, fresh);
-    Locked<Port> port = txn.lock(Handle<Port>{made.port});
-    ipc::send_right_make(txn, port);
-    return give(txn, space, {made.port, MACH_MSG_TYPE_PORT_SEND}, out);
-  });
+  const kern_return_t code =
+      with_space(self, caller, needs, [&](Txn& txn, Locked<Space>& space) -> kern_return_t {
+        uint32_t pid = 0;
+        Locked<Subset> above;
+        const kern_return_t entered = enter(txn, space, bp, above);
+        if (entered != KERN_SUCCESS) return entered;
+        ipc::NakedRight right{requestor.value == MACH_PORT_DEAD ? ipc::kRightDead : ipc::kRightNull, 0};
+        if (requestor.valid()) {
+          ipc::Entry* entry = ipc::entry_find(txn, space, requestor);
+          if (entry == nullptr ||
+              ipc::right_copyin(txn, space, *entry, MACH_MSG_TYPE_COPY_SEND, right) != KERN_SUCCESS)
+            return MACH_SEND_INVALID_RIGHT;
+        }
+        if (!can_own(txn, caller, pid)) return BOOTSTRAP_NO_MEMORY;
+        if (above->state != ipc::kPortActive) return BOOTSTRAP_UNKNOWN_SERVICE;
+        if (above->depth >= kDepthMost) return BOOTSTRAP_NO_MEMORY;
+        if (right.port == ipc::kRightNull) return BOOTSTRAP_NOT_PRIVILEGED;
+        if (right.port == ipc::kRightDead) return BOOTSTRAP_NO_MEMORY;
+        Locked<Port> lifeline = txn.lock(Handle<Port>{right.port});
+        if (!lifeline->active()) return BOOTSTRAP_NO_MEMORY;
+        mark_named(txn, lifeline);
+        const Handle<Subset> fresh = make(txn, pid);
+        Subset& made = txn.segment().at(fresh);
+        made.parent.init(above.handle().index);
+        made.depth.init(above->depth + 1);
+        made.requestor.init(right.port);
+        join_parent(txn, above, fresh);
+        Locked<Port> port = txn.lock(Handle<Port>{made.port});
+        ipc::send_right_make(txn, port);
+        return give(txn, space, {made.port, MACH_MSG_TYPE_PORT_SEND}, out);
+      });
   settle(self);
   return code;
 }
 
 kern_return_t parent(Thread& self, const Caller& caller, Name bp, Name& out) {
-  const kern_return_t code = with_space(self, caller, kGiveNeeds, [&](Txn& txn, Locked<Space>& space) -> kern_return_t {
-    uint32_t pid = 0;
-    Locked<Subset> here;
-    const kern_return_t entered = enter(txn, space, bp, here);
-    if (entered != KERN_SUCCESS) return entered;
-    if (!can_own(txn, caller, pid)) return BOOTSTRAP_NO_MEMORY;
-    // The parent cannot go while we hold its child's lock, and neither can its port.
-    const Handle<Subset> above = here->parent != 0 ? Handle<Subset>{here->parent} : here.handle();
-    const Handle<Port> target{txn.segment().at(above).port};
-    Locked<Port> port = txn.lock(target);
-    ipc::send_right_make(txn, port);
-    return give(txn, space, {target.index, MACH_MSG_TYPE_PORT_SEND}, out);
-  });
+  const kern_return_t code =
+      with_space(self, caller, kGiveNeeds, [&](Txn& txn, Locked<Space>& space) -> kern_return_t {
+        uint32_t pid = 0;
+        Locked<Subset> here;
+        const kern_return_t entered = enter(txn, space, bp, here);
+        if (entered != KERN_SUCCESS) return entered;
+        if (!can_own(txn, caller, pid)) return BOOTSTRAP_NO_MEMORY;
+        // The parent cannot go while we hold its child's lock, and neither can its port.
+        const Handle<Subset> above = here->parent != 0 ? Handle<Subset>{here->parent} : here.handle();
+        const Handle<Port> target{txn.segment().at(above).port};
+        Locked<Port> port = txn.lock(target);
+        ipc::send_right_make(txn, port);
+        return give(txn, space, {target.index, MACH_MSG_TYPE_PORT_SEND}, out);
+      });
   settle(self);
   return code;
 }

@@ -12,7 +12,9 @@ namespace {
 
 constexpr unsigned kChainMax = 1 << 18;  // no chain is so long: a damaged one ends here
 
-Cell<uint32_t>& bucket(Locked<Subset>& subset, uint64_t hash) { return subset->buckets[hash % ipc::kNameBuckets]; }
+Cell<uint32_t>& bucket(Locked<Subset>& subset, uint64_t hash) {
+  return subset->buckets[hash % ipc::kNameBuckets];
+}
 
 }  // namespace
 
@@ -49,8 +51,8 @@ Handle<Service> find(Txn& txn, Locked<Subset>& subset, const ServiceName& name) 
   return {};
 }
 
-Handle<Service> bind(Txn& txn, Locked<Subset>& subset, const ServiceName& name, Locked<Port>& port, Handle<Task> owner,
-                     uint32_t pid, uint32_t flags) {
+Handle<Service> bind(Txn& txn, Locked<Subset>& subset, const ServiceName& name, Locked<Port>& port,
+                     Handle<Task> owner, uint32_t pid, uint32_t flags) {
   const Handle<Service> handle = txn.allocate<Service>();
   Service& service = txn.segment().at(handle);
   Cell<uint32_t>& head = bucket(subset, name.hash());

@@ -28,10 +28,12 @@ constexpr Invariant kInvariants[] = {
     {"P7", "a dead port has no queue, no waiters, no links, no requests"},
     {"P8", "the queue, its limit and its state are in range and lead to messages for this port"},
     {"P9", "no sender waits where there is room"},
-    {"Q1", "every member has exactly one link to the set, listed on both sides; ready members are on the ring"},
+    {"Q1",
+     "every member has exactly one link to the set, listed on both sides; ready members are on the ring"},
     {"Q2", "a member with messages is ready, or somebody is about to make it so"},
     {"Q3", "`refs` of a set equals its holders"},
-    {"R1", "a request is on its port's list exactly until it fires, and named by its entry unless it is an orphan"},
+    {"R1",
+     "a request is on its port's list exactly until it fires, and named by its entry unless it is an orphan"},
     {"M1", "a message is in exactly one queue, grant, work list or hand"},
     {"M2", "a message carries what its edges say, and its data hang on it alone"},
     {"S2", "an object in hand is named by exactly one hold, and exists"},
@@ -45,23 +47,33 @@ constexpr Invariant kInvariants[] = {
 };
 
 constexpr const char* zone_name(unsigned zone) {
-  constexpr const char* kNames[] = {"element", "task", "space", "port", "port set", "link", "message", "data",
-                                    "service", "namespace", "site", "acquisition", "module", "request"};
+  constexpr const char* kNames[] = {"element", "task",        "space",  "port",    "port set",
+                                    "link",    "message",     "data",   "service", "namespace",
+                                    "site",    "acquisition", "module", "request"};
   return zone < std::size(kNames) ? kNames[zone] : kNames[0];
 }
 
 // Which invariant says that elements of this zone belong somewhere.
 constexpr const char* zone_id(unsigned zone) {
   switch (zone) {
-    case kZoneTask: return "T1";
-    case kZoneSpace: return "A4";
-    case kZoneLink: return "Q1";
-    case kZoneKmsg: return "M1";
-    case kZoneData: return "M2";
-    case kZoneService: return "B1";
-    case kZoneSubset: return "B3";
-    case kZoneRequest: return "R1";
-    default: return "E3";
+    case kZoneTask:
+      return "T1";
+    case kZoneSpace:
+      return "A4";
+    case kZoneLink:
+      return "Q1";
+    case kZoneKmsg:
+      return "M1";
+    case kZoneData:
+      return "M2";
+    case kZoneService:
+      return "B1";
+    case kZoneSubset:
+      return "B3";
+    case kZoneRequest:
+      return "R1";
+    default:
+      return "E3";
   }
 }
 
@@ -141,20 +153,39 @@ void Walk::tell(uint32_t port, const Holder& holder, const char* what) {
   };
   std::string text;
   switch (holder.kind) {
-    case Holder::kEntry: text = pid(at<Space>(holder.owner).task) + ":" + hex(holder.name); break;
+    case Holder::kEntry:
+      text = pid(at<Space>(holder.owner).task) + ":" + hex(holder.name);
+      break;
     case Holder::kMessage: {
       const uint32_t to = at<Kmsg>(holder.owner).remote;
-      text = to != kRightNull && to != kRightDead ? "a message to " + port_text(to) : std::string("a message");
+      text =
+          to != kRightNull && to != kRightDead ? "a message to " + port_text(to) : std::string("a message");
       break;
     }
-    case Holder::kKept: text = "a notification kept by " + port_text(holder.owner); break;
-    case Holder::kRequest: text = "a request about " + port_text(holder.owner); break;
-    case Holder::kKernel: text = "the kernel object"; break;
-    case Holder::kSpecial: text = "a special port of " + pid(holder.owner); break;
-    case Holder::kHand: text = "in the hand of thread slot " + std::to_string(holder.owner); break;
-    case Holder::kWork: text = "on the work list of thread slot " + std::to_string(holder.owner); break;
-    case Holder::kNamespace: text = "the namespace"; break;
-    case Holder::kTransit: text = port_text(holder.owner) + " on its way there"; break;
+    case Holder::kKept:
+      text = "a notification kept by " + port_text(holder.owner);
+      break;
+    case Holder::kRequest:
+      text = "a request about " + port_text(holder.owner);
+      break;
+    case Holder::kKernel:
+      text = "the kernel object";
+      break;
+    case Holder::kSpecial:
+      text = "a special port of " + pid(holder.owner);
+      break;
+    case Holder::kHand:
+      text = "in the hand of thread slot " + std::to_string(holder.owner);
+      break;
+    case Holder::kWork:
+      text = "on the work list of thread slot " + std::to_string(holder.owner);
+      break;
+    case Holder::kNamespace:
+      text = "the namespace";
+      break;
+    case Holder::kTransit:
+      text = port_text(holder.owner) + " on its way there";
+      break;
   }
   holders += (holders.empty() ? "" : ", ") + text + " (" + what + ")";
 }
@@ -162,8 +193,9 @@ void Walk::tell(uint32_t port, const Holder& holder, const char* what) {
 PortSums* Walk::sums(uint32_t port, const Holder& holder) {
   if (!exists<Port>(port)) {
     static constexpr const char* kIds[] = {"N3", "M2", "R1", "R1", "P6", "T1", "S2", "S4", "B1", "X1"};
-    static constexpr const char* kNames[] = {"space", "message", "port", "port", "kernel object", "task",
-                                             "thread slot", "thread slot", "namespace", "port"};
+    static constexpr const char* kNames[] = {"space",         "message", "port",        "port",
+                                             "kernel object", "task",    "thread slot", "thread slot",
+                                             "namespace",     "port"};
     report_.add(kIds[holder.kind], kNames[holder.kind], " ", holder.owner, " has a right to port ", port,
                 ", which does not exist");
     return nullptr;
@@ -204,10 +236,18 @@ void Walk::add_kernel(uint32_t port, const Holder& holder) {
 void Walk::add_right(uint32_t port, uint32_t disposition, const Holder& holder) {
   if (port == kRightNull || port == kRightDead) return;
   switch (disposition) {
-    case MACH_MSG_TYPE_PORT_SEND: add_send(port, holder); break;
-    case MACH_MSG_TYPE_PORT_SEND_ONCE: add_send_once(port, holder); break;
-    case MACH_MSG_TYPE_PORT_RECEIVE: add_receive(port, holder); break;
-    default: report_.add("M2", "message ", holder.owner, " carries a right of unknown kind ", disposition); break;
+    case MACH_MSG_TYPE_PORT_SEND:
+      add_send(port, holder);
+      break;
+    case MACH_MSG_TYPE_PORT_SEND_ONCE:
+      add_send_once(port, holder);
+      break;
+    case MACH_MSG_TYPE_PORT_RECEIVE:
+      add_receive(port, holder);
+      break;
+    default:
+      report_.add("M2", "message ", holder.owner, " carries a right of unknown kind ", disposition);
+      break;
   }
 }
 
@@ -215,7 +255,8 @@ void Walk::add_pset(uint32_t pset, const Holder& holder) {
   if (exists<Pset>(pset))
     psets_[pset]++;
   else
-    report_.add(holder.kind == Holder::kEntry ? "N3" : "S2", "port set ", pset, " is referred to, but does not exist");
+    report_.add(holder.kind == Holder::kEntry ? "N3" : "S2", "port set ", pset,
+                " is referred to, but does not exist");
 }
 
 void Walk::compare_sums() {

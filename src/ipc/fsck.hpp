@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checking the kernel's objects: every numbered invariant of objects.hpp, by an independent walk over all that is there.
-// Whoever holds a right or a reference is found and counted, and the sums are compared with what the objects say; every
-// element is reached from somewhere, exactly as often as it may be.
+// Checking the kernel's objects: every numbered invariant of objects.hpp, by an independent walk over all
+// that is there. Whoever holds a right or a reference is found and counted, and the sums are compared with
+// what the objects say; every element is reached from somewhere, exactly as often as it may be.
 //
 // Reads only, takes no locks, believes nothing: see segment/fsck.hpp. Linear in what exists.
 #pragma once

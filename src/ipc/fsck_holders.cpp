@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// fsck: what holds rights without being a space or a message: tasks, threads, work lists, namespaces; and the sites.
+// fsck: what holds rights without being a space or a message: tasks, threads, work lists, namespaces; and the
+// sites.
 #include <string.h>
 
 #include <algorithm>
@@ -9,8 +10,9 @@
 namespace portolan::ipc {
 
 namespace {
-constexpr unsigned kInspect = 5, kRead = 6;  // slots for special ports that are the task's own (task/special.cpp)
-constexpr unsigned kSiteBuckets = 1000;      // of the table behind kRootSites (traps/sites.cpp)
+constexpr unsigned kInspect = 5,
+                   kRead = 6;            // slots for special ports that are the task's own (task/special.cpp)
+constexpr unsigned kSiteBuckets = 1000;  // of the table behind kRootSites (traps/sites.cpp)
 }  // namespace
 
 void Walk::walk_roots() {
@@ -30,7 +32,8 @@ void Walk::walk_tasks() {
     // A dying task is found by the work list that it is on, any other by looking for tasks.
     if (task.state != kTaskDying) reach<Task>(i, "T1", "the table of tasks", i);
     if (task.space != 0 && reach<Space>(task.space, "A4", "task", i) && at<Space>(task.space).task != i)
-      report_.add("A4", "space ", task.space.get(), " belongs to task ", at<Space>(task.space).task.get(), ", not ", i);
+      report_.add("A4", "space ", task.space.get(), " belongs to task ", at<Space>(task.space).task.get(),
+                  ", not ", i);
     if (task.port != 0) add_kernel(task.port, {Holder::kKernel});
     if (task.name_port != 0) add_kernel(task.name_port, {Holder::kKernel});
     for (unsigned which = 0; which < kSpecialPorts; which++) {
@@ -42,7 +45,8 @@ void Walk::walk_tasks() {
     for (const Cell<uint32_t>& port : task.registered)
       if (port != kRightNull && port != kRightDead) add_send(port, {Holder::kSpecial, i});
     if (task.threads > task_threads_[i])
-      report_.add("T2", "task ", i, " counts ", task.threads.get(), " threads, ", task_threads_[i], " name it");
+      report_.add("T2", "task ", i, " counts ", task.threads.get(), " threads, ", task_threads_[i],
+                  " name it");
   }
 }
 
@@ -55,7 +59,8 @@ void Walk::walk_slots() {
       else
         report_.add("T2", "thread slot ", slot, " names task ", thread.task.get());
     }
-    if (thread.state.load() != kSlotFree && thread.kernel_port != 0) add_kernel(thread.kernel_port, {Holder::kKernel});
+    if (thread.state.load() != kSlotFree && thread.kernel_port != 0)
+      add_kernel(thread.kernel_port, {Holder::kKernel});
     for (uint32_t n = 0; n < kFrames; n++) walk_frame(slot, slot * kFrames + n);
     walk_work(slot);
   }
@@ -69,7 +74,8 @@ void Walk::walk_frame(uint32_t slot, uint32_t id) {
     if (exists<Port>(frame.object))
       ports_[frame.object].promised++;
     else
-      report_.add("S2", "thread slot ", slot, " was promised a slot of port ", frame.object.get(), ", which does not exist");
+      report_.add("S2", "thread slot ", slot, " was promised a slot of port ", frame.object.get(),
+                  ", which does not exist");
   } else if (frame.state > kGrantCode) {
     report_.add("S3", "thread slot ", slot, " waits in state ", frame.state.get());
   }
@@ -80,27 +86,43 @@ void Walk::walk_hold(uint32_t slot, const Hold& hold) {
   const uint32_t object = hold.object;
   const Holder holder{Holder::kHand, slot};
   switch (hold.kind) {
-    case kHoldNone: break;
-    case kHoldKmsg: walk_message(object, "the hand of thread slot", slot); break;
-    case kHoldPort: add_reference(object, holder); break;
+    case kHoldNone:
+      break;
+    case kHoldKmsg:
+      walk_message(object, "the hand of thread slot", slot);
+      break;
+    case kHoldPort:
+      add_reference(object, holder);
+      break;
     case kHoldPortSettle:
       add_reference(object, holder);
       if (exists<Port>(object)) ports_[object].settles = true;
       break;
-    case kHoldPset: add_pset(object, holder); break;
-    case kHoldSendRight: add_send(object, holder); break;
-    case kHoldSendOnce: add_send_once(object, holder); break;
-    case kHoldReceive: add_receive(object, holder); break;
+    case kHoldPset:
+      add_pset(object, holder);
+      break;
+    case kHoldSendRight:
+      add_send(object, holder);
+      break;
+    case kHoldSendOnce:
+      add_send_once(object, holder);
+      break;
+    case kHoldReceive:
+      add_receive(object, holder);
+      break;
     case kHoldTask:
     case kHoldEmbryo:
-      if (!exists<Task>(object)) report_.add("S2", "thread slot ", slot, " holds task ", object, ", which does not exist");
+      if (!exists<Task>(object))
+        report_.add("S2", "thread slot ", slot, " holds task ", object, ", which does not exist");
       break;
     case kHoldData: {
       std::vector<const Data*> chunks;
       walk_chain(object, 0, chunks);
       break;
     }
-    default: report_.add("S2", "thread slot ", slot, " holds something of kind ", hold.kind.get()); break;
+    default:
+      report_.add("S2", "thread slot ", slot, " holds something of kind ", hold.kind.get());
+      break;
   }
 }
 
@@ -119,16 +141,26 @@ void Walk::walk_work(uint32_t slot) {
         if (at<Port>(index).life() != kPortDying)
           report_.add("P6", port_text(index), " is on a work list, but not dying");
         break;
-      case kZonePset: add_pset(index, holder); break;
-      case kZoneKmsg: walk_message(index, "the work list of thread slot", slot); break;
-      case kZoneSpace: reach<Space>(index, "A4", "the work list of thread slot", slot); break;
-      case kZoneTask: reach<Task>(index, "T1", "the work list of thread slot", slot); break;
+      case kZonePset:
+        add_pset(index, holder);
+        break;
+      case kZoneKmsg:
+        walk_message(index, "the work list of thread slot", slot);
+        break;
+      case kZoneSpace:
+        reach<Space>(index, "A4", "the work list of thread slot", slot);
+        break;
+      case kZoneTask:
+        reach<Task>(index, "T1", "the work list of thread slot", slot);
+        break;
       case kZoneSubset:
         if (at<Subset>(index).state != kPortDying)
           report_.add("B3", "namespace ", index, " is on a work list, but not being taken down");
         if (at<Subset>(index).parent == 0) reach<Subset>(index, "B3", "the work list of thread slot", slot);
         break;
-      default: report_.add("S4", "element ", index, " of zone ", zone, " is on a work list"); break;
+      default:
+        report_.add("S4", "element ", index, " of zone ", zone, " is on a work list");
+        break;
     }
     item = segment_.element(zone, index).work;
   }
@@ -158,10 +190,12 @@ void Walk::walk_namespaces() {
         services++;
         add_send(service.port, {Holder::kNamespace, i});
         if (service.subset != i || service.hash % kNameBuckets != bucket)
-          report_.add("B1", "service ", walk, " is in a bucket of namespace ", i, " where it does not belong");
+          report_.add("B1", "service ", walk, " is in a bucket of namespace ", i,
+                      " where it does not belong");
         uint32_t steps = 0;
         for (uint32_t other = first; other != walk && steps < 64; other = at<Service>(other).next, steps++)
-          if (at<Service>(other).hash == service.hash && memcmp(at<Service>(other).name, service.name, kServiceNameMax) == 0)
+          if (at<Service>(other).hash == service.hash &&
+              memcmp(at<Service>(other).name, service.name, kServiceNameMax) == 0)
             report_.add("B1", "services ", other, " and ", walk, " of namespace ", i, " have one name");
       }
     }
@@ -172,7 +206,8 @@ void Walk::walk_namespaces() {
 
 void Walk::walk_sites() {
   const auto& roots = segment_.header().roots;
-  if (const uint32_t table = roots[kRootSites]; table != 0 && reach<Data>(table, "E3", "the root of sites", 0)) {
+  if (const uint32_t table = roots[kRootSites];
+      table != 0 && reach<Data>(table, "E3", "the root of sites", 0)) {
     const auto* buckets = reinterpret_cast<const Cell<uint32_t>*>(at<Data>(table).bytes);
     for (unsigned i = 0; i < kSiteBuckets; i++)
       for (uint32_t site = buckets[i]; site != 0; site = at<Site>(site).next)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// fsck: messages wherever they are, and what they carry. Bodies are read by a reader of their own, which stops at the end
-// of what is there.
+// fsck: messages wherever they are, and what they carry. Bodies are read by a reader of their own, which
+// stops at the end of what is there.
 #include <algorithm>
 
 #include "ipc/fsck_walk.hpp"
@@ -24,7 +24,9 @@ struct Words {
       return true;
     }
     if (offset / kDataPayload >= chunks.size()) return false;
-    word = reinterpret_cast<const Cell<uint32_t>*>(chunks[offset / kDataPayload]->bytes + offset % kDataPayload)->get();
+    word =
+        reinterpret_cast<const Cell<uint32_t>*>(chunks[offset / kDataPayload]->bytes + offset % kDataPayload)
+            ->get();
     return true;
   }
 };
@@ -47,7 +49,8 @@ void Walk::walk_message(uint32_t index, const char* from, uint32_t owner) {
   const Holder holder{Holder::kMessage, index};
   if (kmsg.kind == kKmsgPortDestroyed) {
     // On a work list, on its way to become a message.
-    if (kmsg.remote == kRightNull) report_.add("M1", "message ", index, " is to carry a receive right, but has none");
+    if (kmsg.remote == kRightNull)
+      report_.add("M1", "message ", index, " is to carry a receive right, but has none");
     add_receive(kmsg.remote, holder);
     add_send_once(kmsg.local, holder);
     return;
@@ -67,7 +70,8 @@ void Walk::walk_message(uint32_t index, const char* from, uint32_t owner) {
 void Walk::walk_kept(uint32_t index, uint32_t kind, uint32_t port, const char* id) {
   if (!reach<Kmsg>(index, "M1", "a notification of port", port)) return;
   const Kmsg& kmsg = at<Kmsg>(index);
-  if (kmsg.kind != kind) report_.add(id, port_text(port), " keeps message ", index, " of kind ", kmsg.kind.get());
+  if (kmsg.kind != kind)
+    report_.add(id, port_text(port), " keeps message ", index, " of kind ", kmsg.kind.get());
   if (kind != kKmsgReserved) add_send_once(kmsg.local, {Holder::kKept, port});
 }
 
@@ -85,7 +89,8 @@ void Walk::walk_body(uint32_t index) {
   if ((kmsg.bits & MACH_MSGH_BITS_COMPLEX) == 0) return;
   const uint32_t in = kmsg.converted_in, out = kmsg.converted_out, open = kmsg.array_in;
   if (out > in || in > kmsg.descriptors || kmsg.descriptors > kmsg.size / 12) {
-    report_.add("M2", "message ", index, ": ", out, " given out, ", in, " taken in, of ", kmsg.descriptors.get());
+    report_.add("M2", "message ", index, ": ", out, " given out, ", in, " taken in, of ",
+                kmsg.descriptors.get());
     return;
   }
   uint64_t offset = kmsg.edge_out;
@@ -113,9 +118,10 @@ void Walk::walk_body(uint32_t index) {
       walk_chain(first, index, array.chunks);
       const uint32_t begin = n == out ? kmsg.array_out.get() : 0;
       const uint32_t end = type != MACH_MSG_OOL_PORTS_DESCRIPTOR ? 0 : half ? open - 1 : fourth;
-      const uint32_t kind = MACH_MSG_TYPE_PORT_RECEIVE <= disposition && disposition <= MACH_MSG_TYPE_PORT_SEND_ONCE
-                                ? disposition
-                                : received_disposition(disposition);
+      const uint32_t kind =
+          MACH_MSG_TYPE_PORT_RECEIVE <= disposition && disposition <= MACH_MSG_TYPE_PORT_SEND_ONCE
+              ? disposition
+              : received_disposition(disposition);
       for (uint32_t i = begin; i < end; i++) {
         uint32_t port = 0;
         if (!array.read(uint64_t{i} * 4, port)) {
@@ -128,7 +134,8 @@ void Walk::walk_body(uint32_t index) {
     if (!half) offset += length;
   }
   if (offset != kmsg.edge_in)
-    report_.add("M2", "message ", index, ": its descriptors end at ", offset, ", not at ", kmsg.edge_in.get());
+    report_.add("M2", "message ", index, ": its descriptors end at ", offset, ", not at ",
+                kmsg.edge_in.get());
 }
 
 }  // namespace portolan::ipc

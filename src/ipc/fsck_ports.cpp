@@ -27,7 +27,8 @@ void Walk::walk_queue(uint32_t index) {
     const uint8_t before = exists<Kmsg>(walk) ? reached_[kZoneKmsg][walk] : uint8_t{2};
     walk_message(walk, "the queue of port", index);
     if (before != 0) break;
-    if (at<Kmsg>(walk).remote != index) report_.add("P8", port_text(index), ": message ", walk, " is for another port");
+    if (at<Kmsg>(walk).remote != index)
+      report_.add("P8", port_text(index), ": message ", walk, " is for another port");
     last = walk;
     length++;
   }
@@ -38,7 +39,8 @@ void Walk::walk_queue(uint32_t index) {
   if (port.life() > kPortDead || port.qlimit > MACH_PORT_QLIMIT_MAX)
     report_.add("P8", port_text(index), ": state ", port.state.get(), ", limit ", port.qlimit.get());
   if (port.active() && port.sender_head != 0 && port.msgcount < port.qlimit)
-    report_.add("P9", port_text(index), ": a sender waits, with ", port.msgcount.get(), " of ", port.qlimit.get());
+    report_.add("P9", port_text(index), ": a sender waits, with ", port.msgcount.get(), " of ",
+                port.qlimit.get());
 }
 
 void Walk::walk_waiters(uint32_t head, uint32_t tail, uint32_t state, uint32_t object) {
@@ -69,7 +71,8 @@ void Walk::walk_links(uint32_t index) {
     }
     if (pset_port_[pset] == index) report_.add("Q1", port_text(index), " is twice in port set ", pset);
     pset_port_[pset] = index;
-    if (port.active() && port.queue_head != 0 && link.ready == 0 && !ports_[index].settles && at<Pset>(pset).active())
+    if (port.active() && port.queue_head != 0 && link.ready == 0 && !ports_[index].settles &&
+        at<Pset>(pset).active())
       report_.add("Q2", port_text(index), " has messages, but port set ", pset, " does not know");
     before = walk;
   }
@@ -99,7 +102,8 @@ void Walk::walk_requests(uint32_t index) {
     before = walk;
     count++;
   }
-  if (before != port.requests_tail) report_.add("R1", port_text(index), ": the list of requests does not end at its tail");
+  if (before != port.requests_tail)
+    report_.add("R1", port_text(index), ": the list of requests does not end at its tail");
   if (count != port.request_count || armed != port.armed)
     report_.add("R1", port_text(index), " counts ", port.request_count.get(), " requests, ", port.armed.get(),
                 " of them armed; there are ", count, " and ", armed);
@@ -112,23 +116,26 @@ void Walk::check_life(uint32_t index) {
   const std::string name = port_text(index);
   const uint32_t receives = port.life() == kPortDead ? 0 : 1;
   if (sum.receives != receives)
-    report_.add("P6", name, ": the receive right is in ", sum.receives, " places, in state ", port.state.get());
+    report_.add("P6", name, ": the receive right is in ", sum.receives, " places, in state ",
+                port.state.get());
   if ((sum.travelling != 0) != port.is(kPortInTransit))
-    report_.add("P6", name, ": the receive right is ", sum.travelling != 0 ? "" : "not ", "on its way, but it says otherwise");
+    report_.add("P6", name, ": the receive right is ", sum.travelling != 0 ? "" : "not ",
+                "on its way, but it says otherwise");
   if (port.life() == kPortDead &&
-      (port.queue_head != 0 || port.msgcount != 0 || port.receiver_head != 0 || port.sender_head != 0 || port.links != 0 ||
-       port.requests != 0 || port.no_senders != 0 || port.port_destroyed != 0))
+      (port.queue_head != 0 || port.msgcount != sum.promised || port.receiver_head != 0 || port.sender_head != 0 ||
+       port.links != 0 || port.requests != 0 || port.no_senders != 0 || port.port_destroyed != 0))
     report_.add("P7", name, " is dead, but something hangs on it");
 }
 
-// A receive right in transit counts a reference on the port it travels to, and nothing travels in a circle: whoever is
-// met a second time on one path is in it.
+// A receive right in transit counts a reference on the port it travels to, and nothing travels in a circle:
+// whoever is met a second time on one path is in it.
 void Walk::check_transit() {
   std::vector<uint32_t> path(carved_[kZonePort], 0);
   for (uint32_t i = 1; i < carved_[kZonePort]; i++) {
     if (!exists<Port>(i) || !at<Port>(i).is(kPortInTransit)) continue;
     if (at<Port>(i).receiver != 0) add_reference(at<Port>(i).receiver, {Holder::kTransit, i});
-    for (uint32_t walk = i; exists<Port>(walk) && at<Port>(walk).is(kPortInTransit); walk = at<Port>(walk).receiver) {
+    for (uint32_t walk = i; exists<Port>(walk) && at<Port>(walk).is(kPortInTransit);
+         walk = at<Port>(walk).receiver) {
       if (path[walk] == i) {
         report_.add("X1", port_text(walk), " travels in a circle");
         break;
@@ -155,7 +162,8 @@ void Walk::walk_psets() {
       before = walk;
       members++;
     }
-    if (members != pset.count) report_.add("Q1", "port set ", i, " counts ", pset.count.get(), " members, but has ", members);
+    if (members != pset.count)
+      report_.add("Q1", "port set ", i, " counts ", pset.count.get(), " members, but has ", members);
     before = 0;
     for (uint32_t walk = pset.ready_head; walk != 0; walk = at<Link>(walk).ready_next) {
       if (!exists<Link>(walk) || at<Link>(walk).pset != i || at<Link>(walk).ready == 0 ||
@@ -177,7 +185,8 @@ void Walk::check_requests() {
   for (uint32_t i = 1; i < carved_[kZoneRequest]; i++) {
     if (!exists<Request>(i)) continue;
     const Request& request = at<Request>(i);
-    if (request.live() ? request_named_[i] != 2 : (request_named_[i] == 2 || request.kmsg != 0 || request.notify != 0))
+    if (request.live() ? request_named_[i] != 2
+                       : (request_named_[i] == 2 || request.kmsg != 0 || request.notify != 0))
       report_.add("R1", "request ", i, " about ", port_text(request.port), ": in state ", request.state.get(),
                   request_named_[i] == 2 ? ", and listed" : ", and not listed");
   }

@@ -11,18 +11,30 @@ namespace portolan::ipc {
 
 // Where a reference was found, told only when a sum is wrong.
 struct Holder {
-  enum Kind : uint8_t { kEntry, kMessage, kKept, kRequest, kKernel, kSpecial, kHand, kWork, kNamespace, kTransit } kind;
+  enum Kind : uint8_t {
+    kEntry,
+    kMessage,
+    kKept,
+    kRequest,
+    kKernel,
+    kSpecial,
+    kHand,
+    kWork,
+    kNamespace,
+    kTransit
+  } kind;
   uint32_t owner = 0;  // Space, Kmsg, Port, Task, slot …
   uint32_t name = 0;
 };
 
 struct PortSums {
   uint32_t refs = 0, srights = 0, sorights = 0;
-  uint32_t receives = 0;     // holders of the receive right, the kernel and the work list of a dying port among them
-  uint32_t travelling = 0;   // of these, in messages, limbo or hands
-  uint32_t promised = 0;     // slots of its queue granted to senders
-  uint32_t last_space = 0;   // that was seen to have a name for it
-  bool settles = false;      // somebody holds it to tell its sets
+  uint32_t receives =
+      0;  // holders of the receive right, the kernel and the work list of a dying port among them
+  uint32_t travelling = 0;  // of these, in messages, limbo or hands
+  uint32_t promised = 0;    // slots of its queue granted to senders
+  uint32_t last_space = 0;  // that was seen to have a name for it
+  bool settles = false;     // somebody holds it to tell its sets
 };
 
 class Walk {
@@ -46,7 +58,8 @@ class Walk {
   bool exists(uint32_t index) const {
     return exists(ZoneOf<T>::id, index);
   }
-  // Marks an element as found by its one owner; false, and reported as `id`, if it is not there or was found before.
+  // Marks an element as found by its one owner; false, and reported as `id`, if it is not there or was found
+  // before.
   bool reach(unsigned zone, uint32_t index, const char* id, const char* from, uint32_t owner);
   template <class T>
   bool reach(uint32_t index, const char* id, const char* from, uint32_t owner) {
@@ -109,9 +122,9 @@ class Walk {
   uint32_t slots_ = 0;
   std::vector<uint8_t> reached_[kMaxZones];
   std::vector<PortSums> ports_;
-  std::vector<uint32_t> psets_;          // references
-  std::vector<uint32_t> pset_port_;      // the port whose links are walked, to see it twice
-  std::vector<uint8_t> request_named_;   // 1: by an entry; 2: listed on its port, too
+  std::vector<uint32_t> psets_;         // references
+  std::vector<uint32_t> pset_port_;     // the port whose links are walked, to see it twice
+  std::vector<uint8_t> request_named_;  // 1: by an entry; 2: listed on its port, too
   std::vector<uint8_t> link_in_set_;
   std::vector<uint8_t> frame_listed_;
   std::vector<uint32_t> task_threads_;

@@ -117,6 +117,7 @@ Layers make_layers(const TaskHooks& hooks) {
   layers.work_step = work_step;
   layers.finish_hold = finish_hold;
   layers.finish_wait = finish_wait;
+  layers.after_transaction = settle_ports;
   layers.finish_thread = finish_thread;
   layers.tasks = hooks;
   return layers;

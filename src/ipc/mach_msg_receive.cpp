@@ -65,23 +65,39 @@ Found look(const Receive& receive) {
   return found;
 }
 
+// Locks the object that a frame waits on, or waited on when it was granted something: whoever grants holds that lock until
+// the grant is committed, so that what the frame says now is true. Whether it is a port or a set a granted frame does not
+// say; to lock the other thing of this index does no harm.
+void lock_waited_on(Txn& txn, const Frame& frame) {
+  const Segment& segment = txn.segment();
+  const uint32_t object = frame.object;
+  if (segment.plausible(kZonePort, object)) txn.acquire(segment.element(kZonePort, object).lock);
+  if (segment.plausible(kZonePset, object)) txn.acquire(segment.element(kZonePset, object).lock);
+}
+
+// Takes a frame off the list that it is on, its object being locked; false: it is on none.
+bool take_off_list(Txn& txn, Frame& frame, uint32_t id) {
+  const Segment& segment = txn.segment();
+  const uint32_t state = frame.state, object = frame.object;
+  if ((state == kWaitPort || state == kWaitSend) && segment.plausible(kZonePort, object)) {
+    Locked<Port> port = txn.lock(Handle<Port>{object});
+    mqueue_unwait(txn, port, frame, id);
+    return true;
+  }
+  if (state == kWaitPset && segment.plausible(kZonePset, object)) {
+    Locked<Pset> pset = txn.lock(Handle<Pset>{object});
+    mqueue_unwait(txn, pset, frame, id);
+    return true;
+  }
+  return false;
+}
+
 // After a wait that nobody granted: off the list, or the grant that came meanwhile stays.
 bool leave_list(const Receive& receive, Frame& frame) {
   bool left = false;
   transact(receive.self, Needs{}, [&](Txn& txn) {
-    left = false;
-    const uint32_t state = frame.state;
-    if (state == kWaitPort) {
-      Locked<Port> port = txn.lock(Handle<Port>{frame.object});
-      if (frame.state != kWaitPort) return 0;
-      mqueue_unwait(txn, port, frame, receive.self.frame_id());
-      left = true;
-    } else if (state == kWaitPset) {
-      Locked<Pset> pset = txn.lock(Handle<Pset>{frame.object});
-      if (frame.state != kWaitPset) return 0;
-      mqueue_unwait(txn, pset, frame, receive.self.frame_id());
-      left = true;
-    }
+    lock_waited_on(txn, frame);
+    left = take_off_list(txn, frame, receive.self.frame_id());
     return 0;
   });
   return left;
@@ -325,86 +341,36 @@ mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& use
 
 namespace {
 
-// A message granted to a thread that died goes back to the head of its queue, if the port still lives.
-void return_grant(Thread& self, Frame& frame) {
-  Segment& segment = self.segment();
+// A message granted to a thread that died goes to the next receiver, or back to the head of its queue, if the port lives.
+void return_grant(Txn& txn, Frame& frame) {
+  Segment& segment = txn.segment();
   const Handle<Kmsg> handle{frame.grant};
-  const bool sound = segment.plausible(kZoneKmsg, handle.index) && segment.at(handle).allocated();
-  transact(self, Needs{}, [&](Txn& txn) {
-    txn.set(frame.state, kWaitNone);
-    txn.set(frame.grant, 0);
-    if (!sound) return 0;
-    Kmsg& kmsg = segment.at(handle);
-    Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
-    if (!port->active()) {
-      txn.push_work(handle);
-      return 0;
-    }
-    if (port->seqno == kmsg.seqno + 1) txn.set(port->seqno, kmsg.seqno);
-    const uint32_t head = port->queue_head;
-    txn.set(kmsg.link, head);
-    txn.set(port->queue_head, handle.index);
-    if (head == 0) txn.set(port->queue_tail, handle.index);
-    txn.add(port->msgcount, 1);
-    port_reference(txn, port);
-    if (txn.find_hold(kHoldPortSettle, port.handle().index) == nullptr)
-      txn.hold(kHoldPortSettle, port.handle().index);
-    else
-      port_release(txn, port);
-    return 0;
-  });
-  if (!sound) return;
-  const Handle<Port> port{segment.at(handle).remote};
-  bool held = false;
-  for (const Hold& hold : self.frame().holds) held |= hold.kind == kHoldPortSettle && hold.object == port.index;
-  if (held) port_settle(self, port);
+  if (!segment.plausible(kZoneKmsg, handle.index) || !segment.at(handle).allocated()) return;
+  Locked<Port> port = txn.lock(Handle<Port>{segment.at(handle).remote});
+  if (port->active())
+    mqueue_return(txn, port, handle);
+  else
+    txn.push_work(handle);
 }
 
 }  // namespace
 
 void finish_wait(Thread& self, ThreadSlot& victim, uint32_t victim_index, Frame& frame) {
-  Segment& segment = self.segment();
   const auto id = victim_index * kFrames + static_cast<uint32_t>(&frame - victim.frames);
-  const uint32_t object = frame.object;
-  switch (frame.state) {
-    case kWaitPort:
-    case kWaitSend:
-      if (!segment.plausible(kZonePort, object)) break;
-      transact(self, Needs{}, [&](Txn& txn) {
-        Locked<Port> port = txn.lock(Handle<Port>{object});
-        if (frame.state == kWaitPort || frame.state == kWaitSend) mqueue_unwait(txn, port, frame, id);
-        return 0;
-      });
-      break;
-    case kWaitPset:
-      if (!segment.plausible(kZonePset, object)) break;
-      transact(self, Needs{}, [&](Txn& txn) {
-        Locked<Pset> pset = txn.lock(Handle<Pset>{object});
-        if (frame.state == kWaitPset) mqueue_unwait(txn, pset, frame, id);
-        return 0;
-      });
-      break;
-    default: break;
-  }
-  switch (frame.state) {
-    case kGrantMessage: return_grant(self, frame); break;
-    case kGrantSlot:
-      if (!segment.plausible(kZonePort, object)) break;
-      transact(self, Needs{}, [&](Txn& txn) {
-        Locked<Port> port = txn.lock(Handle<Port>{object});
-        txn.set(frame.state, kWaitNone);
-        txn.add(port->msgcount, static_cast<uint32_t>(-1));
-        mqueue_promise_slots(txn, port, 1);
-        return 0;
-      });
-      break;
-    default:
-      transact(self, Needs{}, [&](Txn& txn) {
-        txn.set(frame.state, kWaitNone);
-        return 0;
-      });
-      break;
-  }
+  transact(self, Needs{}, [&](Txn& txn) {
+    lock_waited_on(txn, frame);
+    if (take_off_list(txn, frame, id)) return 0;
+    if (frame.state == kGrantMessage) {
+      return_grant(txn, frame);
+    } else if (frame.state == kGrantSlot && txn.segment().plausible(kZonePort, frame.object)) {
+      Locked<Port> port = txn.lock(Handle<Port>{frame.object});
+      txn.add(port->msgcount, static_cast<uint32_t>(-1));
+      mqueue_promise_slots(txn, port, 1);
+    }
+    txn.set(frame.state, kWaitNone);
+    txn.set(frame.grant, 0);
+    return 0;
+  });
 }
 
 }  // namespace portolan::ipc

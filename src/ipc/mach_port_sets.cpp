@@ -20,27 +20,11 @@ kern_return_t lookup_two(Txn& txn, Locked<Space>& space, Name name, Name set, En
   return KERN_SUCCESS;
 }
 
-// The port has joined: receivers that wait on the set get what it holds.
-void hold_settle(Txn& txn, Locked<Port>& port) {
-  if (port->queue_head == 0 || txn.find_hold(kHoldPortSettle, port.handle().index) != nullptr) return;
-  port_reference(txn, port);
-  txn.hold(kHoldPortSettle, port.handle().index);
-}
-
-void settle_held(Thread& self, Handle<Port> port) {
-  for (const Hold& hold : self.frame().holds) {
-    if (hold.kind != kHoldPortSettle || hold.object != port.index) continue;
-    port_settle(self, port);
-    return;
-  }
-}
-
 }  // namespace
 
 kern_return_t port_insert_member(Thread& self, Handle<Space> handle, Name name, Name set) {
   if (!name.valid() || !set.valid()) return KERN_INVALID_RIGHT;
-  Handle<Port> joined;
-  const kern_return_t code = transact(self, Needs{}.with<Link>(), [&](Txn& txn) -> int {
+  return transact(self, Needs{}.with<Link>(), [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
     Entry *member = nullptr, *holder = nullptr;
     const kern_return_t found = lookup_two(txn, space, name, set, member, holder);
@@ -49,12 +33,10 @@ kern_return_t port_insert_member(Thread& self, Handle<Space> handle, Name name, 
     Locked<Pset> pset = txn.lock(Handle<Pset>{holder->object});
     if (link_find(txn, port, pset.handle())) return KERN_ALREADY_IN_SET;
     link_make(txn, port, pset);
-    hold_settle(txn, port);
-    joined = port.handle();
+    // Receivers that wait on the set get what the port holds.
+    if (port->queue_head != 0) port_settle_later(txn, port);
     return KERN_SUCCESS;
   });
-  if (code == KERN_SUCCESS) settle_held(self, joined);
-  return code;
 }
 
 kern_return_t port_extract_member(Thread& self, Handle<Space> handle, Name name, Name set) {

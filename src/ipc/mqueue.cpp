@@ -95,6 +95,19 @@ bool offer(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, Cell<uint32_t>& he
   return false;
 }
 
+// To the receivers that wait on the port, then to those on the first of its sets.
+bool offer_everywhere(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle) {
+  bool taken = offer(txn, port, handle, port->receiver_head, port->receiver_tail);
+  uint32_t next = port->links;
+  for (unsigned i = 0; !taken && next != 0 && i < kSetsAtOnce; i++) {
+    Link& link = txn.segment().at(Handle<Link>{next});
+    next = link.port_next;
+    Locked<Pset> pset = txn.lock(Handle<Pset>{link.pset});
+    taken = offer(txn, port, handle, pset->receiver_head, pset->receiver_tail);
+  }
+  return taken;
+}
+
 void pop_head(Txn& txn, Locked<Port>& port, Kmsg& kmsg) {
   const uint32_t next = kmsg.link;
   txn.set(port->queue_head, next);
@@ -133,15 +146,7 @@ void mqueue_promise_slots(Txn& txn, Locked<Port>& port, unsigned most) {
 
 void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, SlotFrom slot) {
   Kmsg& kmsg = txn.segment().at(handle);
-  bool taken = offer(txn, port, handle, port->receiver_head, port->receiver_tail);
-  uint32_t next = port->links;
-  for (unsigned i = 0; !taken && next != 0 && i < kSetsAtOnce; i++) {
-    Link& link = txn.segment().at(Handle<Link>{next});
-    next = link.port_next;
-    Locked<Pset> pset = txn.lock(Handle<Pset>{link.pset});
-    taken = offer(txn, port, handle, pset->receiver_head, pset->receiver_tail);
-  }
-  if (taken) {
+  if (offer_everywhere(txn, port, handle)) {
     if (slot == SlotFrom::promised) {
       txn.add(port->msgcount, static_cast<uint32_t>(-1));
       mqueue_promise_slots(txn, port, 1);
@@ -159,10 +164,7 @@ void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, SlotFrom slo
   uint32_t walk = port->links;
   for (unsigned i = 0; walk != 0; i++) {
     if (i == kSetsAtOnce) {
-      if (txn.find_hold(kHoldPortSettle, port.handle().index) == nullptr) {
-        port_reference(txn, port);
-        txn.hold(kHoldPortSettle, port.handle().index);
-      }
+      port_settle_later(txn, port);
       break;
     }
     const Handle<Link> link{walk};
@@ -170,6 +172,19 @@ void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, SlotFrom slo
     Locked<Pset> pset = txn.lock(Handle<Pset>{txn.segment().at(link).pset});
     link_make_ready(txn, pset, link);
   }
+}
+
+void mqueue_return(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle) {
+  Kmsg& kmsg = txn.segment().at(handle);
+  if (port->seqno == kmsg.seqno + 1) txn.set(port->seqno, kmsg.seqno);
+  // Without this, a receiver that waits would sleep beside a queue with a message in it.
+  if (offer_everywhere(txn, port, handle)) return;
+  const uint32_t head = port->queue_head;
+  txn.set(kmsg.link, head);
+  txn.set(port->queue_head, handle.index);
+  if (head == 0) txn.set(port->queue_tail, handle.index);
+  txn.add(port->msgcount, 1);
+  if (port->links != 0) port_settle_later(txn, port);
 }
 
 SendVerdict mqueue_send(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, bool no_wait) {
@@ -269,6 +284,18 @@ bool mqueue_release_senders(Txn& txn, Locked<Port>& port, unsigned limit) {
     grant(txn, id, kGrantCode, 0, MACH_MSG_SUCCESS);
   }
   return true;
+}
+
+void port_settle_later(Txn& txn, Locked<Port>& port) {
+  txn.self().to_settle = true;
+  if (txn.find_hold(kHoldPortSettle, port.handle().index) != nullptr) return;
+  port_reference(txn, port);
+  txn.hold(kHoldPortSettle, port.handle().index);
+}
+
+void settle_ports(Thread& self) {
+  for (const Hold& hold : self.frame().holds)
+    if (hold.kind == kHoldPortSettle) port_settle(self, Handle<Port>{hold.object});
 }
 
 void port_settle(Thread& self, Handle<Port> handle) {

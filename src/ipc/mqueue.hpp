@@ -16,6 +16,10 @@ enum class SendVerdict { posted, must_wait, timed_out, no_buffer };
 // hand. Never fails; the limit was judged before.
 void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> kmsg, SlotFrom slot);
 
+// A message that was handed to a receiver who did not take it: to the next one that waits, or to the queue's head. In
+// the latter case the port's sets are told afterwards.
+void mqueue_return(Txn& txn, Locked<Port>& port, Handle<Kmsg> kmsg);
+
 // Judges the queue's room for a user's message and posts it if there is some (messages 5.5, queue space).
 SendVerdict mqueue_send(Txn& txn, Locked<Port>& port, Handle<Kmsg> kmsg, bool no_wait);
 // Puts the caller's frame on the port's list of blocked senders.
@@ -51,6 +55,9 @@ bool mqueue_release_senders(Txn& txn, Locked<Port>& port, unsigned limit);
 // What a post or a change of membership left undone in the port's sets: members marked ready, waiters served. In
 // bounded transactions; the caller, or recovery for it, holds a reference as kHoldPortSettle.
 void port_settle(Thread& self, Handle<Port> port);
+// Notes that this is to be done: right after the transaction, by whoever ran it, or by who recovers it.
+void port_settle_later(Txn& txn, Locked<Port>& port);
+void settle_ports(Thread& self);  // UpperLayers::after_transaction
 
 inline constexpr unsigned kSetsAtOnce = 8;   // memberships dealt with in one transaction
 inline constexpr unsigned kWaitersAtOnce = 6;  // waiters woken in one transaction

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The invariants of the segment itself: elements and free lists, thread slots, locks, work lists. The numbers are those
-// of the headers; L and S4 to S6 are said here in full.
+// The invariants of the segment itself: elements and free lists, thread slots, locks, work lists. The numbers
+// are those of the headers; L and S4 to S6 are said here in full.
 #include "segment/fsck.hpp"
 
 #include <string.h>
@@ -57,12 +57,14 @@ class Check {
       report_.add("H1", fault);
       return false;
     }
-    if (header_.threads_high.load() > header_.max_threads) report_.add("H1", "more thread slots used than exist");
+    if (header_.threads_high.load() > header_.max_threads)
+      report_.add("H1", "more thread slots used than exist");
     for (unsigned id = 0; id < kMaxZones; id++) {
       if (!exists(id)) continue;
       const ZoneState& zone = header_.zones[id];
       if (zone.element_size < sizeof(Element) || zone.element_size % 8 != 0 || zone.magazine > kMagazineMax) {
-        report_.add("H1", "zone ", id, " has elements of ", zone.element_size, " bytes, magazines of ", zone.magazine);
+        report_.add("H1", "zone ", id, " has elements of ", zone.element_size, " bytes, magazines of ",
+                    zone.magazine);
         return false;
       }
       uint32_t carved = zone.carved;
@@ -70,7 +72,8 @@ class Check {
         report_.add("Z3", "zone ", id, ": ", carved, " elements carved of ", zone.capacity);
         carved = std::min(carved, zone.capacity);
       } else if (carved > 1 && carved > zone.populated.load()) {
-        report_.add("Z3", "zone ", id, ": ", carved, " elements carved, ", zone.populated.load(), " have pages");
+        report_.add("Z3", "zone ", id, ": ", carved, " elements carved, ", zone.populated.load(),
+                    " have pages");
       }
       marks_[id].carved = carved;
       marks_[id].free.assign(carved, 0);
@@ -128,11 +131,13 @@ class Check {
     bool keeps = slot.owed_count != 0 || slot.work_head != 0 || slot.pending_count != 0;
     for (uint32_t i = 0; i < std::min<uint32_t>(slot.pending_count, kPendingMax); i++) {
       const uint64_t entry = slot.pending[i];
-      mark_kept(static_cast<unsigned>(entry >> 32), static_cast<uint32_t>(entry), index, "a slot's pending frees");
+      mark_kept(static_cast<unsigned>(entry >> 32), static_cast<uint32_t>(entry), index,
+                "a slot's pending frees");
     }
     for (unsigned id = 0; id < kMaxZones; id++) {
       const Magazine& magazine = slot.magazines[id];
-      if (magazine.count > kMagazineMax) report_.add("S5", "slot ", index, ": a magazine of ", magazine.count.get());
+      if (magazine.count > kMagazineMax)
+        report_.add("S5", "slot ", index, ": a magazine of ", magazine.count.get());
       keeps |= magazine.count != 0;
       for (uint32_t i = 0; i < std::min<uint32_t>(magazine.count, kMagazineMax); i++)
         mark_kept(id, magazine.item[i], index, "a magazine");
@@ -158,7 +163,8 @@ class Check {
       const unsigned id = work_zone(item);
       const uint32_t which = work_index(item);
       if (!carved(id, which) || !element(id, which).allocated()) {
-        report_.add("S4", "slot ", index, ": element ", which, " of zone ", id, " is on the work list, but not there");
+        report_.add("S4", "slot ", index, ": element ", which, " of zone ", id,
+                    " is on the work list, but not there");
         return;
       }
       if (marks_[id].worked[which]++ != 0) {
@@ -177,7 +183,8 @@ class Check {
       const Element& item = element(id, i);
       const bool free = marks.free[i] != 0;
       if (item.allocated() && free)
-        report_.add("E1", "zone ", id, " element ", i, " is on a free list with generation ", item.generation.get());
+        report_.add("E1", "zone ", id, " element ", i, " is on a free list with generation ",
+                    item.generation.get());
       else if (!item.allocated() && !free)
         report_.add("Z1", "zone ", id, " element ", i, " is neither allocated nor on a free list");
       check_lock(item.lock, "an element of zone ", id, i);
@@ -196,7 +203,8 @@ class Check {
     for (uint32_t i = 0; i < std::min(slot.held_count.load(), kHeldMax); i++)
       if (slot.held[i].load() == at) return;
     // A living thread may have let go since.
-    if (options_.quiescent) report_.add("L1", what, id, " (", index, ") is held by ", owner, ", who knows nothing of it");
+    if (options_.quiescent)
+      report_.add("L1", what, id, " (", index, ") is held by ", owner, ", who knows nothing of it");
   }
 
   const Segment& segment_;

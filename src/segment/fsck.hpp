@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checking a segment: which numbered invariants hold. Reads only, so a copy or a read-only view will do; believes
-// nothing that it reads, and never loops for ever on damaged memory. Not on any path: it may use memory of its own.
+// Checking a segment: which numbered invariants hold. Reads only, so a copy or a read-only view will do;
+// believes nothing that it reads, and never loops for ever on damaged memory. Not on any path: it may use
+// memory of its own.
 //
-// Takes no locks. What it says is certain about a segment that nobody is changing: a copy, or one whose tasks sleep.
+// Takes no locks. What it says is certain about a segment that nobody is changing: a copy, or one whose tasks
+// sleep.
 #pragma once
 
 #include <span>
@@ -66,8 +68,8 @@ std::span<const Invariant> segment_invariants();
 // False: so damaged that the layers above cannot be checked.
 bool fsck_segment(const Segment& segment, const FsckOptions& options, Report& report);
 
-// Makes a copy of a segment one that nobody is changing: undoes the transactions that were open when it was taken and
-// frees their locks. For the owner of a private copy alone.
+// Makes a copy of a segment one that nobody is changing: undoes the transactions that were open when it was
+// taken and frees their locks. For the owner of a private copy alone.
 void undo_open_transactions(Segment& copy);
 
 }  // namespace portolan

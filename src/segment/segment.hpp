@@ -23,6 +23,8 @@ struct UpperLayers {
   void (*finish_hold)(Thread& self, ThreadSlot& victim, Hold& hold) = nullptr;
   // Takes a dead thread's frame off the list it waits on and passes its grant on.
   void (*finish_wait)(Thread& self, ThreadSlot& victim, uint32_t victim_index, Frame& frame) = nullptr;
+  // Work that a transaction asked for by Thread::to_settle, right after it.
+  void (*after_transaction)(Thread& self) = nullptr;
   // The last act for a dead or detaching thread: its kernel port and its task's count of threads.
   void (*finish_thread)(Thread& self, ThreadSlot& victim) = nullptr;
 };

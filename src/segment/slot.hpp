@@ -17,7 +17,7 @@ inline constexpr unsigned kPendingMax = 64;   // freed by transactions, not yet 
 inline constexpr unsigned kPendingKept = 16;  // … and how many may stay so from one transaction to the next
 inline constexpr unsigned kOwedMax = 16;
 inline constexpr unsigned kFrames = 4;
-inline constexpr unsigned kHolds = 6;
+inline constexpr unsigned kHolds = 9;
 
 struct LogEntry {
   Hint<uint64_t> where;  // offset << 4 | size

@@ -233,6 +233,10 @@ int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), 
   if (!reserve(self, needs)) return no_memory;
   const int code = run_section(self, body, context);
   if (self.slot().owed_count != 0) pay_wakes(self);
+  if (self.to_settle) {
+    self.to_settle = false;
+    self.segment().upper->after_transaction(self);
+  }
   // Room for what the largest transaction frees; until then freed elements wait where they are.
   if (self.slot().pending_count > kPendingKept) store_freed(self, self.slot());
   return code;

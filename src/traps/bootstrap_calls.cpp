@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bootstrap calls: traps, since the namespace is an object of the kernel. Contracts are in include/servers/bootstrap.h;
-// docs/rules/bootstrap.md 5 has the rules.
+// The bootstrap calls: traps, since the namespace is an object of the kernel. Contracts are in
+// include/servers/bootstrap.h; docs/rules/bootstrap.md 5 has the rules.
 //
-// A name is read first, then the namespace is entered; results are stored on success only (bootstrap 4). A `bp` that
-// leads to a program's own port is to be asked by messages, which comes later: until then it is KERN_NOT_SUPPORTED.
+// A name is read first, then the namespace is entered; results are stored on success only (bootstrap 4). A
+// `bp` that leads to a program's own port is to be asked by messages, which comes later: until then it is
+// KERN_NOT_SUPPORTED.
 #include <mach/mach_error.h>
 #include <servers/bootstrap.h>
 
@@ -121,7 +122,8 @@ kern_return_t bootstrap_unprivileged(mach_port_t bp, mach_port_t* unpriv_port) {
   if (!call.ok()) return KERN_INVALID_NAME;
   const kern_return_t code =
       portolan::ipc::port_mod_refs(call.thread(), call.caller().space, call.bp, MACH_PORT_RIGHT_SEND, 1);
-  const kern_return_t stored = call.finish(KERN_SUCCESS, unpriv_port, code == KERN_SUCCESS ? bp : MACH_PORT_NULL);
+  const kern_return_t stored =
+      call.finish(KERN_SUCCESS, unpriv_port, code == KERN_SUCCESS ? bp : MACH_PORT_NULL);
   return code != KERN_SUCCESS ? code : stored;
 }
 
@@ -136,14 +138,21 @@ kern_return_t bootstrap_status(mach_port_t bp, name_t service_name, bootstrap_st
 
 const char* bootstrap_strerror(kern_return_t r) {
   switch (r) {
-    case BOOTSTRAP_SUCCESS: return "Success";
-    case BOOTSTRAP_NOT_PRIVILEGED: return "Permission denied";
+    case BOOTSTRAP_SUCCESS:
+      return "Success";
+    case BOOTSTRAP_NOT_PRIVILEGED:
+      return "Permission denied";
     case BOOTSTRAP_NAME_IN_USE:
-    case BOOTSTRAP_SERVICE_ACTIVE: return "Service name already exists";
-    case BOOTSTRAP_UNKNOWN_SERVICE: return "Unknown service name";
-    case BOOTSTRAP_BAD_COUNT: return "Too many lookups were requested in one request";
-    case BOOTSTRAP_NO_MEMORY: return "Out of memory";
-    default: return mach_error_string(r);
+    case BOOTSTRAP_SERVICE_ACTIVE:
+      return "Service name already exists";
+    case BOOTSTRAP_UNKNOWN_SERVICE:
+      return "Unknown service name";
+    case BOOTSTRAP_BAD_COUNT:
+      return "Too many lookups were requested in one request";
+    case BOOTSTRAP_NO_MEMORY:
+      return "Out of memory";
+    default:
+      return mach_error_string(r);
   }
 }
 

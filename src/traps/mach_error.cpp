@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Error codes in words. Not a trap: nothing here looks at the domain, so it works in processes that never joined one.
+// Error codes in words. Not a trap: nothing here looks at the domain, so it works in processes that never
+// joined one.
 //
-// A text begins with the part of the system that the code belongs to, so that (ipc/send) and (ipc/rcv) are told apart
-// at a glance. Codes of messages may carry bits that say what could not be handed over: those do not change the text.
+// A text begins with the part of the system that the code belongs to, so that (ipc/send) and (ipc/rcv) are
+// told apart at a glance. Codes of messages may carry bits that say what could not be handed over: those do
+// not change the text.
 #include <mach/errorlib.h>
 #include <mach/mach_error.h>
 #include <mach/message.h>
@@ -158,7 +160,8 @@ const char* text_of(kern_return_t code) {
 
 // The old ranges below zero are parts of the messages' system; the rest says it in its bits.
 const char* type_of(kern_return_t code) {
-  if (code <= -100 && code > -400) return code > -200 ? "(ipc/send) " : code > -300 ? "(ipc/rcv) " : "(ipc/mig) ";
+  if (code <= -100 && code > -400)
+    return code > -200 ? "(ipc/send) " : code > -300 ? "(ipc/rcv) " : "(ipc/mig) ";
   if (code >= BOOTSTRAP_NOT_PRIVILEGED && code <= BOOTSTRAP_NO_CHILDREN) return "(bootstrap) ";
   const int system = err_get_system(code), sub = err_get_sub(code);
   if (system == 0 && sub == 0) return "(os/kern) ";
@@ -180,13 +183,16 @@ PORTOLAN_EXPORT char* mach_error_string(mach_error_t error_value) {
   return const_cast<char*>(text != nullptr ? text : kUnknown);
 }
 
-PORTOLAN_EXPORT char* mach_error_type(mach_error_t error_value) { return const_cast<char*>(type_of(error_value)); }
+PORTOLAN_EXPORT char* mach_error_type(mach_error_t error_value) {
+  return const_cast<char*>(type_of(error_value));
+}
 
 PORTOLAN_EXPORT void mach_error(const char* str, mach_error_t error_value) {
   if (const char* text = text_of(error_value))
     fprintf(stderr, "%s %s\n", str, text);
   else
-    fprintf(stderr, "%s %s%s (%x)\n", str, type_of(error_value), kUnknown, static_cast<unsigned>(error_value));
+    fprintf(stderr, "%s %s%s (%x)\n", str, type_of(error_value), kUnknown,
+            static_cast<unsigned>(error_value));
 }
 
 }  // extern "C"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mach_vm and vm calls. The task is looked up in a trap; the memory itself is touched after it, for that may take
-// long and is the process's own business: no signal waits for it, and the guard is closed again.
+// The mach_vm and vm calls. The task is looked up in a trap; the memory itself is touched after it, for that
+// may take long and is the process's own business: no signal waits for it, and the guard is closed again.
 //
-// Only the caller's own memory can be reached. Another task's port is good, but nobody's memory is mapped here: then the
-// code is KERN_NOT_SUPPORTED. No task at all, or a dead one, is KERN_INVALID_ARGUMENT (tasks 5.1). Results that cannot
-// be stored are KERN_INVALID_ADDRESS, and nothing has happened.
+// Only the caller's own memory can be reached. Another task's port is good, but nobody's memory is mapped
+// here: then the code is KERN_NOT_SUPPORTED. No task at all, or a dead one, is KERN_INVALID_ARGUMENT
+// (tasks 5.1). Results that cannot be stored are KERN_INVALID_ADDRESS, and nothing has happened.
 #include <mach/mach_vm.h>
 #include <mach/vm_map.h>
 
@@ -24,7 +24,8 @@ class OwnTask {
     const Trap trap;
     if (!trap.ok()) return;
     Handle<ipc::Task> task = trap.task_named(name);
-    if (!task && least != Strength::control) task = task_of_name(trap.thread(), trap.space(), ipc::Name{name}, least);
+    if (!task && least != Strength::control)
+      task = task_of_name(trap.thread(), trap.space(), ipc::Name{name}, least);
     code_ = !task ? KERN_INVALID_ARGUMENT : task == trap.task() ? KERN_SUCCESS : KERN_NOT_SUPPORTED;
     segment_ = &trap.thread().segment();
     trap.leave(code_);
@@ -64,7 +65,8 @@ kern_return_t deallocate(mach_port_name_t target, uint64_t address, uint64_t siz
   return own.code() != KERN_SUCCESS ? own.code() : vm::deallocate(own.segment(), address, size);
 }
 
-kern_return_t protect(mach_port_name_t target, uint64_t address, uint64_t size, boolean_t set_maximum, vm_prot_t wanted) {
+kern_return_t protect(mach_port_name_t target, uint64_t address, uint64_t size, boolean_t set_maximum,
+                      vm_prot_t wanted) {
   const OwnTask own(target, Strength::control);
   return own.code() != KERN_SUCCESS ? own.code()
                                     : vm::protect(own.segment(), address, size, set_maximum != FALSE, wanted);
@@ -77,7 +79,8 @@ kern_return_t read(mach_port_name_t target, uint64_t address, uint64_t size, vm_
   uint64_t copy = 0;
   const kern_return_t kr = vm::read(own.segment(), address, size, copy);
   if (kr != KERN_SUCCESS) return kr;
-  if (own.store(count, static_cast<mach_msg_type_number_t>(size)) && own.store(data, static_cast<vm_offset_t>(copy)))
+  if (own.store(count, static_cast<mach_msg_type_number_t>(size)) &&
+      own.store(data, static_cast<vm_offset_t>(copy)))
     return KERN_SUCCESS;
   vm::unmap(reinterpret_cast<void*>(copy), size);
   return KERN_INVALID_ADDRESS;
@@ -88,7 +91,8 @@ kern_return_t copy(mach_port_name_t target, uint64_t from, uint64_t size, uint64
   return own.code() != KERN_SUCCESS ? own.code() : vm::copy(own.segment(), from, size, to);
 }
 
-kern_return_t read_overwrite(mach_port_name_t target, uint64_t from, uint64_t size, uint64_t to, void* out_size) {
+kern_return_t read_overwrite(mach_port_name_t target, uint64_t from, uint64_t size, uint64_t to,
+                             void* out_size) {
   const OwnTask own(target, Strength::read);
   if (own.code() != KERN_SUCCESS) return own.code();
   const kern_return_t kr = vm::copy(own.segment(), from, size, to);
@@ -97,7 +101,8 @@ kern_return_t read_overwrite(mach_port_name_t target, uint64_t from, uint64_t si
 }
 
 // The vm_ family has words where the mach_vm_ family has 64 bits: on 64-bit machines they are of one size.
-static_assert(sizeof(vm_address_t) == sizeof(mach_vm_address_t) && sizeof(vm_size_t) == sizeof(mach_vm_size_t));
+static_assert(sizeof(vm_address_t) == sizeof(mach_vm_address_t) &&
+              sizeof(vm_size_t) == sizeof(mach_vm_size_t));
 
 }  // namespace
 }  // namespace portolan
@@ -127,8 +132,8 @@ kern_return_t vm_protect(vm_map_t target_task, vm_address_t address, vm_size_t s
   return portolan::protect(target_task, address, size, set_maximum, new_protection);
 }
 
-kern_return_t mach_vm_read(vm_map_read_t target_task, mach_vm_address_t address, mach_vm_size_t size, vm_offset_t* data,
-                           mach_msg_type_number_t* dataCnt) {
+kern_return_t mach_vm_read(vm_map_read_t target_task, mach_vm_address_t address, mach_vm_size_t size,
+                           vm_offset_t* data, mach_msg_type_number_t* dataCnt) {
   return portolan::read(target_task, address, size, data, dataCnt);
 }
 kern_return_t vm_read(vm_map_read_t target_task, vm_address_t address, vm_size_t size, vm_offset_t* data,
@@ -140,7 +145,8 @@ kern_return_t mach_vm_write(vm_map_t target_task, mach_vm_address_t address, vm_
                             mach_msg_type_number_t dataCnt) {
   return portolan::copy(target_task, data, dataCnt, address, portolan::Strength::control);
 }
-kern_return_t vm_write(vm_map_t target_task, vm_address_t address, vm_offset_t data, mach_msg_type_number_t dataCnt) {
+kern_return_t vm_write(vm_map_t target_task, vm_address_t address, vm_offset_t data,
+                       mach_msg_type_number_t dataCnt) {
   return portolan::copy(target_task, data, dataCnt, address, portolan::Strength::control);
 }
 
@@ -148,16 +154,17 @@ kern_return_t mach_vm_copy(vm_map_t target_task, mach_vm_address_t source_addres
                            mach_vm_address_t dest_address) {
   return portolan::copy(target_task, source_address, size, dest_address, portolan::Strength::control);
 }
-kern_return_t vm_copy(vm_map_t target_task, vm_address_t source_address, vm_size_t size, vm_address_t dest_address) {
+kern_return_t vm_copy(vm_map_t target_task, vm_address_t source_address, vm_size_t size,
+                      vm_address_t dest_address) {
   return portolan::copy(target_task, source_address, size, dest_address, portolan::Strength::control);
 }
 
-kern_return_t mach_vm_read_overwrite(vm_map_read_t target_task, mach_vm_address_t address, mach_vm_size_t size,
-                                     mach_vm_address_t data, mach_vm_size_t* outsize) {
+kern_return_t mach_vm_read_overwrite(vm_map_read_t target_task, mach_vm_address_t address,
+                                     mach_vm_size_t size, mach_vm_address_t data, mach_vm_size_t* outsize) {
   return portolan::read_overwrite(target_task, address, size, data, outsize);
 }
-kern_return_t vm_read_overwrite(vm_map_read_t target_task, vm_address_t address, vm_size_t size, vm_address_t data,
-                                vm_size_t* outsize) {
+kern_return_t vm_read_overwrite(vm_map_read_t target_task, vm_address_t address, vm_size_t size,
+                                vm_address_t data, vm_size_t* outsize) {
   return portolan::read_overwrite(target_task, address, size, data, outsize);
 }
 

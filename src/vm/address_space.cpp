@@ -36,7 +36,8 @@ bool touches(const Segment& segment, uint64_t start, uint64_t end) {
 }
 
 constexpr int linux_protection(vm_prot_t protection) {
-  return ((protection & VM_PROT_READ) != 0 ? PROT_READ : 0) | ((protection & VM_PROT_WRITE) != 0 ? PROT_WRITE : 0) |
+  return ((protection & VM_PROT_READ) != 0 ? PROT_READ : 0) |
+         ((protection & VM_PROT_WRITE) != 0 ? PROT_WRITE : 0) |
          ((protection & VM_PROT_EXECUTE) != 0 ? PROT_EXEC : 0);
 }
 
@@ -101,7 +102,8 @@ kern_return_t allocate(const Segment& segment, uint64_t& address, uint64_t size,
   if (touches(segment, start, end)) return KERN_NO_SPACE;
   drop_kept(start, end);
   const bool replace = (flags & VM_FLAGS_OVERWRITE) != 0;
-  void* memory = mmap(at(start), end - start, kAccess, kKind | (replace ? MAP_FIXED : MAP_FIXED_NOREPLACE), -1, 0);
+  void* memory =
+      mmap(at(start), end - start, kAccess, kKind | (replace ? MAP_FIXED : MAP_FIXED_NOREPLACE), -1, 0);
   const int error = errno;
   errno = saved;
   if (memory == MAP_FAILED) return error == EPERM || error == EINVAL ? KERN_INVALID_ADDRESS : KERN_NO_SPACE;
@@ -121,7 +123,8 @@ kern_return_t deallocate(const Segment& segment, uint64_t address, uint64_t size
   if (address + size < address || end == 0) return KERN_INVALID_ARGUMENT;
   end = std::min(end, kTop);
   if (start >= end) return KERN_SUCCESS;
-  if (!touches(segment, start, end)) return unmap(at(start), end - start) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+  if (!touches(segment, start, end))
+    return unmap(at(start), end - start) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
   // The kernel's own mapping is no memory of the program's: what lies before and behind it goes.
   const auto base = reinterpret_cast<uint64_t>(segment.base());
   bool done = true;
@@ -130,7 +133,8 @@ kern_return_t deallocate(const Segment& segment, uint64_t address, uint64_t size
   return done ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
-kern_return_t protect(const Segment& segment, uint64_t address, uint64_t size, bool set_maximum, vm_prot_t protection) {
+kern_return_t protect(const Segment& segment, uint64_t address, uint64_t size, bool set_maximum,
+                      vm_prot_t protection) {
   if ((protection & ~kProtMost) != 0) return KERN_INVALID_ARGUMENT;
   if (size == 0) return KERN_SUCCESS;
   const uint64_t start = page_down(address), end = page_up(address + size);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mach_vm calls on the calling process's own memory (tasks 5.1 to 5.3), on top of Linux's mappings. Each is one
-// function that takes what the C call takes, its pointers already read, and returns its code.
+// The mach_vm calls on the calling process's own memory (tasks 5.1 to 5.3), on top of Linux's mappings. Each
+// is one function that takes what the C call takes, its pointers already read, and returns its code.
 //
-// No locks, nothing in the segment: the segment is asked for only to keep everybody's hands off its mapping, which
-// counts as no memory at all. Addresses are the program's; nothing is believed about them.
+// No locks, nothing in the segment: the segment is asked for only to keep everybody's hands off its mapping,
+// which counts as no memory at all. Addresses are the program's; nothing is believed about them.
 #pragma once
 
 #include <mach/kern_return.h>
@@ -17,7 +17,8 @@ namespace portolan::vm {
 // Zeroed memory; `address` is read with VM_FLAGS_FIXED, and written on success.
 kern_return_t allocate(const Segment& segment, uint64_t& address, uint64_t size, int flags);
 kern_return_t deallocate(const Segment& segment, uint64_t address, uint64_t size);
-kern_return_t protect(const Segment& segment, uint64_t address, uint64_t size, bool set_maximum, vm_prot_t protection);
+kern_return_t protect(const Segment& segment, uint64_t address, uint64_t size, bool set_maximum,
+                      vm_prot_t protection);
 
 // A copy in memory of its own, at `data`.
 kern_return_t read(const Segment& segment, uint64_t address, uint64_t size, uint64_t& data);

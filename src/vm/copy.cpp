@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copying within the program's memory: mach_vm_read, _write, _copy, _read_overwrite (tasks 5.3). A short copy is done at
-// once, and an address that faults is a bad address. A long one looks first, so that failing has changed nothing.
+// Copying within the program's memory: mach_vm_read, _write, _copy, _read_overwrite (tasks 5.3). A short copy
+// is done at once, and an address that faults is a bad address. A long one looks first, so that failing has
+// changed nothing.
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,8 +22,8 @@ namespace {
 
 void* at(uint64_t address) { return reinterpret_cast<void*>(address); }
 
-// Can every page be accessed? Faults them in, too, which the copy would have to do anyway. A Linux that does not know
-// the advice (before 5.14) refuses it for any page, the stack's too; then only holes are found.
+// Can every page be accessed? Faults them in, too, which the copy would have to do anyway. A Linux that does
+// not know the advice (before 5.14) refuses it for any page, the stack's too; then only holes are found.
 kern_return_t look(uint64_t address, uint64_t size, int advice) {
   const uint64_t start = page_down(address), length = page_up(address + size) - start;
   drop_kept(start, start + length);

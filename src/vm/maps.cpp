@@ -13,10 +13,12 @@ namespace portolan::vm {
 
 namespace {
 
-// One byte after the other of the file; system calls go straight to Linux, for open and read are cancellation points.
+// One byte after the other of the file; system calls go straight to Linux, for open and read are cancellation
+// points.
 class Reader {
  public:
-  Reader() : file_(static_cast<int>(syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC))) {}
+  Reader()
+      : file_(static_cast<int>(syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC))) {}
   ~Reader() {
     if (file_ >= 0) syscall(SYS_close, file_);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is mapped in this process, as Linux tells it. Reads /proc/self/maps without memory of its own, and is therefore
-// for the rare calls only; whether a range has a hole is a single system call.
+// What is mapped in this process, as Linux tells it. Reads /proc/self/maps without memory of its own, and is
+// therefore for the rare calls only; whether a range has a hole is a single system call.
 #pragma once
 
 #include <stdint.h>
@@ -13,9 +13,10 @@ struct Mapping {
   bool shared = false;
 };
 
-// Calls `visit` for each mapping that touches the range, cut to the range, in order, until it returns false. False when
-// it did, or when Linux does not tell.
-bool for_each_mapping(uint64_t start, uint64_t end, bool (*visit)(void* context, const Mapping& mapping), void* context);
+// Calls `visit` for each mapping that touches the range, cut to the range, in order, until it returns false.
+// False when it did, or when Linux does not tell.
+bool for_each_mapping(uint64_t start, uint64_t end, bool (*visit)(void* context, const Mapping& mapping),
+                      void* context);
 
 // Is any page between these page boundaries not mapped?
 bool has_hole(uint64_t start, uint64_t end);

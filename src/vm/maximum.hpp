@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The most access that a range may ever be given (tasks 5.2). Linux has no such thing for memory of one's own, so what
-// was lowered is noted here, in a short table of the process. Rare: nearly always it is empty, and asking costs a load.
+// The most access that a range may ever be given (tasks 5.2). Linux has no such thing for memory of one's
+// own, so what was lowered is noted here, in a short table of the process. Rare: nearly always it is empty,
+// and asking costs a load.
 //
-// One lock, tried for a while and never slept on: the child of a fork in the middle of a change would wait for ever.
+// One lock, tried for a while and never slept on: the child of a fork in the middle of a change would wait
+// for ever.
 #pragma once
 
 #include <mach/vm_prot.h>

@@ -75,18 +75,21 @@ uintptr_t take(size_t length) {
     kept_total.fetch_add(-length_of(seen));
     const uintptr_t start = start_of(seen);
     if (length_of(seen) > length) keep(start + length, length_of(seen) - length);
-    if (mprotect(at(start), length, PROT_READ | PROT_WRITE) == 0 && madvise(at(start), length, MADV_KEEPONFORK) == 0)
+    if (mprotect(at(start), length, PROT_READ | PROT_WRITE) == 0 &&
+        madvise(at(start), length, MADV_KEEPONFORK) == 0)
       return start;
     munmap(at(start), length);
   }
   return 0;
 }
 
-// Only what is private anonymous memory from end to end can be kept: it may have been replaced behind our back, for
-// not everybody frees with vm_deallocate. MADV_WIPEONFORK succeeds on nothing else, and spares a child the copies.
+// Only what is private anonymous memory from end to end can be kept: it may have been replaced behind our
+// back, for not everybody frees with vm_deallocate. MADV_WIPEONFORK succeeds on nothing else, and spares a
+// child the copies.
 bool put(uintptr_t start, size_t length) {
   if (length > kKeepMost || kept_total.load() + length > kKeepMost) return false;
-  if (madvise(at(start), length, MADV_WIPEONFORK) != 0 || mprotect(at(start), length, PROT_NONE) != 0) return false;
+  if (madvise(at(start), length, MADV_WIPEONFORK) != 0 || mprotect(at(start), length, PROT_NONE) != 0)
+    return false;
   keep(start, length);
   return true;
 }
@@ -96,7 +99,8 @@ void* map_some(size_t length, int flags) {
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
-// Fresh memory, faulted in by one call rather than page by page. Long regions get huge pages where there are any.
+// Fresh memory, faulted in by one call rather than page by page. Long regions get huge pages where there are
+// any.
 void* map_fresh(size_t length) {
   if (length < kHugeFrom) return map_some(length, MAP_POPULATE);
   void* memory = map_some(length + kHugePage, 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands around the copy routine: the fix-up, and copying without it. No locks; nothing here is in the segment.
+// What stands around the copy routine: the fix-up, and copying without it. No locks; nothing here is in the
+// segment.
 #include "vm/usercopy.hpp"
 
 #include <errno.h>
@@ -26,8 +27,9 @@ namespace {
 
 using Transfer = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, unsigned long, unsigned long);
 
-// `user` is reached as another process's memory would be, so that a bad address is a short count. The pid says whose
-// address space the caller stands in, not who acts. A sandbox that forbids the call gets the plain routine.
+// `user` is reached as another process's memory would be, so that a bad address is a short count. The pid
+// says whose address space the caller stands in, not who acts. A sandbox that forbids the call gets the plain
+// routine.
 bool transfer(Transfer call, void* kernel, void* user, size_t length) {
   auto* here = static_cast<char*>(kernel);
   auto* there = static_cast<char*>(user);
@@ -53,7 +55,8 @@ bool transfer(Transfer call, void* kernel, void* user, size_t length) {
 
 void handle_fault(int signal, siginfo_t* info, void* context) {
   if (usercopy_fixup(context)) return;
-  // Somebody else's: the instruction runs again, and ends the process. A signal that was sent does not come again.
+  // Somebody else's: the instruction runs again, and ends the process. A signal that was sent does not come
+  // again.
   struct sigaction plain = {};
   plain.sa_handler = SIG_DFL;
   sigaction(signal, &plain, nullptr);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The namespace in a segment: checking in, looking up, registering, subsets, and what deaths do to them (bootstrap 5 to 7).
+// The namespace in a segment: checking in, looking up, registering, subsets, and what deaths do to them
+// (bootstrap 5 to 7).
 #include "bootstrap/namespace.hpp"
 
 #include <gtest/gtest.h>
@@ -30,7 +31,8 @@ bool reap(Thread& self, uint32_t item) {
 class Namespace : public testing::Test {
  protected:
   Namespace() : a(domain.task()), b(domain.task()) {
-    static const bootstrap::Layers layers = bootstrap::make_layers(ipc::make_layers({reap, nullptr, task_finish_thread}));
+    static const bootstrap::Layers layers =
+        bootstrap::make_layers(ipc::make_layers({reap, nullptr, task_finish_thread}));
     ipc::install(domain.segment(), layers);
     EXPECT_EQ(KERN_SUCCESS, bootstrap::make_root(domain.launchd()));
     root_a = root_of(a);
@@ -64,14 +66,16 @@ class Namespace : public testing::Test {
   }
   static bootstrap::Caller caller(TestTask& task) { return {task.handle(), task.space()}; }
 
-  kern_return_t check_in(TestTask& task, mach_port_name_t bp, const char* name, mach_port_name_t* sp = nullptr) {
+  kern_return_t check_in(TestTask& task, mach_port_name_t bp, const char* name,
+                         mach_port_name_t* sp = nullptr) {
     ipc::Name out;
     const kern_return_t code = bootstrap::check_in(task.thread(), caller(task), {bp}, ServiceName(name), out);
     if (sp != nullptr) *sp = out.value;
     settle(task.thread());
     return code;
   }
-  kern_return_t look_up(TestTask& task, mach_port_name_t bp, const char* name, mach_port_name_t* sp = nullptr) {
+  kern_return_t look_up(TestTask& task, mach_port_name_t bp, const char* name,
+                        mach_port_name_t* sp = nullptr) {
     ipc::Name out;
     const kern_return_t code = bootstrap::look_up(task.thread(), caller(task), {bp}, ServiceName(name), out);
     if (sp != nullptr) *sp = out.value;
@@ -154,7 +158,8 @@ TEST_F(Namespace, LookUpGivesASendRightAndAUserReferenceEachTime) {
 TEST_F(Namespace, AFailedCallStoresNothing) {
   mach_port_name_t sp = 4711;
   ipc::Name out{4711};
-  EXPECT_EQ(BOOTSTRAP_UNKNOWN_SERVICE, bootstrap::look_up(b.thread(), caller(b), {root_b}, ServiceName("no"), out));
+  EXPECT_EQ(BOOTSTRAP_UNKNOWN_SERVICE,
+            bootstrap::look_up(b.thread(), caller(b), {root_b}, ServiceName("no"), out));
   EXPECT_EQ(4711u, out.value);
   (void)sp;
 }
@@ -162,8 +167,8 @@ TEST_F(Namespace, AFailedCallStoresNothing) {
 TEST_F(Namespace, OnlyASendRightToANamespaceWillDo) {
   const mach_port_name_t own = a.port_with_send(), receive_only = a.allocate();
   const mach_port_name_t once = a.give(own, MACH_MSG_TYPE_MAKE_SEND_ONCE, a);
-  for (const mach_port_name_t bad : {mach_port_name_t{MACH_PORT_NULL}, mach_port_name_t{MACH_PORT_DEAD}, receive_only, once,
-                                     mach_port_name_t{0xabcd03}})
+  for (const mach_port_name_t bad : {mach_port_name_t{MACH_PORT_NULL}, mach_port_name_t{MACH_PORT_DEAD},
+                                     receive_only, once, mach_port_name_t{0xabcd03}})
     EXPECT_EQ(MACH_SEND_INVALID_DEST, check_in(a, bad, "x")) << std::hex << bad;
   EXPECT_EQ(bootstrap::kServedByProgram, check_in(a, own, "x"));
   // A kernel object of another kind.
@@ -215,7 +220,8 @@ TEST_F(Namespace, RegisterCopiesASendRight) {
   EXPECT_EQ(BOOTSTRAP_NO_MEMORY, register_port(a, root_a, "dead", MACH_PORT_DEAD));
   EXPECT_EQ(MACH_SEND_INVALID_RIGHT, register_port(a, root_a, "bad", a.allocate())) << "no send right";
   EXPECT_EQ(MACH_SEND_INVALID_RIGHT, register_port(a, root_a, "bad", 0xabcd03));
-  EXPECT_EQ(MACH_SEND_INVALID_DEST, register_port(a, MACH_PORT_NULL, "bad", 0xabcd03)) << "the destination comes first";
+  EXPECT_EQ(MACH_SEND_INVALID_DEST, register_port(a, MACH_PORT_NULL, "bad", 0xabcd03))
+      << "the destination comes first";
   EXPECT_EQ(2u, services());
   mach_port_name_t found = 0;
   EXPECT_EQ(BOOTSTRAP_SUCCESS, look_up(b, root_b, "two", &found));
@@ -356,7 +362,8 @@ TEST_F(Namespace, WithoutMemoryNothingChanges) {
   // Elements of ports and services run out; what is there is not harmed.
   unsigned made = 0;
   kern_return_t code = BOOTSTRAP_SUCCESS;
-  for (; code == BOOTSTRAP_SUCCESS; made++) code = check_in(a, root_a, ("service " + std::to_string(made)).c_str());
+  for (; code == BOOTSTRAP_SUCCESS; made++)
+    code = check_in(a, root_a, ("service " + std::to_string(made)).c_str());
   EXPECT_EQ(BOOTSTRAP_NO_MEMORY, code);
   EXPECT_GT(made, 30u);
   EXPECT_EQ("", domain.fsck());
@@ -398,7 +405,8 @@ TEST_F(Namespace, TheEndOfATaskTakesItsNames) {
     ipc::Name theirs;
     mach_msg_type_name_t kind = 0;
     const mach_port_name_t port = b.port_with_send();
-    EXPECT_EQ(KERN_SUCCESS, ipc::port_extract_right(b.thread(), b.space(), {port}, MACH_MSG_TYPE_MAKE_SEND, space, theirs, kind));
+    EXPECT_EQ(KERN_SUCCESS, ipc::port_extract_right(b.thread(), b.space(), {port}, MACH_MSG_TYPE_MAKE_SEND,
+                                                    space, theirs, kind));
     EXPECT_EQ(BOOTSTRAP_SUCCESS, bootstrap::register_(thread, caller, {bp}, ServiceName("theirs"), theirs));
     EXPECT_EQ(BOOTSTRAP_SUCCESS, bootstrap::subset(thread, caller, {bp}, requestor, inner));
     EXPECT_EQ(2u, services());
@@ -446,14 +454,17 @@ TEST_F(Namespace, AnEndingTaskOwnsNothing) {
   });
 }
 
-// Two threads fight over a few names and lifelines; nothing is lost, and every code is one that the rules know.
+// Two threads fight over a few names and lifelines; nothing is lost, and every code is one that the rules
+// know.
 TEST_F(Namespace, ManyAtOnce) {
   auto work = [&](TestTask& task, mach_port_name_t root, unsigned seed) {
     for (unsigned i = 0; i < 400; i++) {
       const std::string name = "name " + std::to_string((i * seed + i / 7) % 5);
       mach_port_name_t sp = 0, found = 0;
       const kern_return_t code = check_in(task, root, name.c_str(), &sp);
-      ASSERT_TRUE(code == BOOTSTRAP_SUCCESS || code == BOOTSTRAP_NOT_PRIVILEGED || code == BOOTSTRAP_SERVICE_ACTIVE) << code;
+      ASSERT_TRUE(code == BOOTSTRAP_SUCCESS || code == BOOTSTRAP_NOT_PRIVILEGED ||
+                  code == BOOTSTRAP_SERVICE_ACTIVE)
+          << code;
       const kern_return_t looked = look_up(task, root, name.c_str(), &found);
       ASSERT_TRUE(looked == BOOTSTRAP_SUCCESS || looked == BOOTSTRAP_UNKNOWN_SERVICE) << looked;
       if (code == BOOTSTRAP_SUCCESS && i % 3 != 0) task.destroy(sp);
@@ -468,7 +479,8 @@ TEST_F(Namespace, ManyAtOnce) {
         task.destroy(lifeline);
       }
       // Everything that piled up goes.
-      if (found != 0 && found != MACH_PORT_DEAD && (task.type(found) & MACH_PORT_TYPE_RECEIVE) == 0) task.deallocate(found);
+      if (found != 0 && found != MACH_PORT_DEAD && (task.type(found) & MACH_PORT_TYPE_RECEIVE) == 0)
+        task.deallocate(found);
       if (i % 40 == 39) bootstrap::owner_gone(task.thread(), task.handle());
       if (i % 40 == 39) {
         transact(task.thread(), Needs{}, [&](Txn& txn) {

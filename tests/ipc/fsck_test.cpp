@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// fsck against damage: a busy segment is copied, one thing in the copy is broken, and the right invariant is named. And
-// against any damage at all: it ends, and touches nothing outside.
+// fsck against damage: a busy segment is copied, one thing in the copy is broken, and the right invariant is
+// named. And against any damage at all: it ends, and touches nothing outside.
 #include "ipc/fsck.hpp"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,8 @@ using ipc::Task;
 class Copy {
  public:
   explicit Copy(const Segment& original) : length_(original.size()) {
-    memory_ = mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory_ =
+        mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     take(original);
     EXPECT_TRUE(segment.view(memory_, length_));
   }
@@ -58,12 +59,13 @@ class Copy {
   void* memory_;
 };
 
-// One of everything: names of all kinds, queued messages with ports, memory and arrays in them, sets, requests, kept
-// notifications, receive rights in transit, special ports, a namespace.
+// One of everything: names of all kinds, queued messages with ports, memory and arrays in them, sets,
+// requests, kept notifications, receive rights in transit, special ports, a namespace.
 class Fsck : public testing::Test {
  protected:
   Fsck() : server(domain.task()), client(domain.task()) {
-    static const bootstrap::Layers layers = bootstrap::make_layers(ipc::make_layers({bootstrap::reap_step, nullptr, nullptr}));
+    static const bootstrap::Layers layers =
+        bootstrap::make_layers(ipc::make_layers({bootstrap::reap_step, nullptr, nullptr}));
     ipc::install(domain.segment(), layers);
     EXPECT_EQ(KERN_SUCCESS, bootstrap::make_root(domain.launchd()));
 
@@ -71,8 +73,10 @@ class Fsck : public testing::Test {
     send = server.give_send(receive, client);
     set = server.allocate(MACH_PORT_RIGHT_PORT_SET);
     member = server.allocate();
-    EXPECT_EQ(KERN_SUCCESS, ipc::port_insert_member(server.thread(), server.space(), ipc::Name{receive}, ipc::Name{set}));
-    EXPECT_EQ(KERN_SUCCESS, ipc::port_insert_member(server.thread(), server.space(), ipc::Name{member}, ipc::Name{set}));
+    EXPECT_EQ(KERN_SUCCESS,
+              ipc::port_insert_member(server.thread(), server.space(), ipc::Name{receive}, ipc::Name{set}));
+    EXPECT_EQ(KERN_SUCCESS,
+              ipc::port_insert_member(server.thread(), server.space(), ipc::Name{member}, ipc::Name{set}));
     notify = client.allocate();
     client.notify(send, MACH_NOTIFY_DEAD_NAME, 0, notify);
     server.notify(receive, MACH_NOTIFY_NO_SENDERS, 0, receive);
@@ -87,13 +91,16 @@ class Fsck : public testing::Test {
     server.destroy(doomed);
     EXPECT_EQ(MACH_PORT_TYPE_DEAD_NAME, client.type(dead));
 
-    EXPECT_EQ(MACH_MSG_SUCCESS, client.send(send, MACH_MSG_TYPE_COPY_SEND, 1, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE));
+    EXPECT_EQ(MACH_MSG_SUCCESS,
+              client.send(send, MACH_MSG_TYPE_COPY_SEND, 1, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE));
     send_rich();
     const bootstrap::Caller caller{client.handle(), client.space()};
     mach_port_name_t root = bootstrap_port(client);
     ipc::Name service;
-    EXPECT_EQ(KERN_SUCCESS, bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("one"), service));
-    EXPECT_EQ(KERN_SUCCESS, bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("two"), service));
+    EXPECT_EQ(KERN_SUCCESS,
+              bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("one"), service));
+    EXPECT_EQ(KERN_SUCCESS,
+              bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("two"), service));
     ipc::Name subset;
     EXPECT_EQ(KERN_SUCCESS, bootstrap::subset(client.thread(), caller, {root}, {send}, subset));
   }
@@ -153,7 +160,8 @@ class Fsck : public testing::Test {
     rich.memory.size = sizeof bytes;
     rich.memory.copy = MACH_MSG_VIRTUAL_COPY;
     rich.memory.type = MACH_MSG_OOL_DESCRIPTOR;
-    ASSERT_EQ(MACH_MSG_SUCCESS, client.msg(&rich.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof rich, 0, 0, 0));
+    ASSERT_EQ(MACH_MSG_SUCCESS,
+              client.msg(&rich.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof rich, 0, 0, 0));
   }
 
   // The element of a name, in a copy.
@@ -310,21 +318,25 @@ TEST_F(Fsck, NamesDamagedPorts) {
       if (one.allocated() && one.is(ipc::kPortInTransit)) poke(one.receiver, i);
     }
   });
-  expect_named("Q1", [&](const Segment& s) { add(s.at(Handle<Pset>{entry(s, server, set).object}).count, 1); });
+  expect_named("Q1",
+               [&](const Segment& s) { add(s.at(Handle<Pset>{entry(s, server, set).object}).count, 1); });
   expect_named("Q1", [&](const Segment& s) { poke(port(s, server, member).links, 0u); });
-  expect_named("Q1", [&](const Segment& s) { poke(s.at(Handle<Pset>{entry(s, server, set).object}).ready_head, 0u); });
+  expect_named(
+      "Q1", [&](const Segment& s) { poke(s.at(Handle<Pset>{entry(s, server, set).object}).ready_head, 0u); });
   expect_named("Q2", [&](const Segment& s) {
     Pset& pset = s.at(Handle<Pset>{entry(s, server, set).object});
     poke(s.at(Handle<Link>{pset.ready_head}).ready, 0u);
     poke(pset.ready_head, 0u);
     poke(pset.ready_tail, 0u);
   });
-  expect_named("Q3", [&](const Segment& s) { add(s.at(Handle<Pset>{entry(s, server, set).object}).refs, 1); });
+  expect_named("Q3",
+               [&](const Segment& s) { add(s.at(Handle<Pset>{entry(s, server, set).object}).refs, 1); });
   expect_named("R1", [&](const Segment& s) { poke(port(s, client, send).requests, 0u); });
   expect_named("R1", [&](const Segment& s) {
     poke(s.at(Handle<Request>{entry(s, client, send).request}).state, uint32_t{ipc::kRequestFired});
   });
-  expect_named("R1", [&](const Segment& s) { add(s.at(Handle<Request>{entry(s, client, send).request}).name, 256); });
+  expect_named(
+      "R1", [&](const Segment& s) { add(s.at(Handle<Request>{entry(s, client, send).request}).name, 256); });
 }
 
 TEST_F(Fsck, NamesDamagedMessages) {
@@ -348,7 +360,10 @@ TEST_F(Fsck, NamesDamagedMessages) {
   expect_named("M2", [&](const Segment& s) { add(rich(s).edge_in, 4); });
   expect_named("M2", [&](const Segment& s) { poke(rich(s).size, 3u); });
   expect_named("M2", [&](const Segment& s) { poke(rich(s).body_head, 0u); });
-  expect_named("P3", [&](const Segment& s) { poke(rich(s).converted_out, 0u); add(rich(s).converted_out, 2); });
+  expect_named("P3", [&](const Segment& s) {
+    poke(rich(s).converted_out, 0u);
+    add(rich(s).converted_out, 2);
+  });
   expect_named("P4", [&](const Segment& s) {
     for (uint32_t i = 1; i < s.zone(ipc::kZoneKmsg).carved; i++) {
       Kmsg& one = s.at(Handle<Kmsg>{i});
@@ -360,9 +375,13 @@ TEST_F(Fsck, NamesDamagedMessages) {
 TEST_F(Fsck, NamesDamagedTasksAndNamespaces) {
   expect_named("T1", [&](const Segment& s) { poke(s.at(client.handle()).state, 0u); });
   expect_named("T1", [&](const Segment& s) { poke(s.at(client.handle()).special[4], 12345u); });
-  expect_named("P3", [&](const Segment& s) { poke(s.at(client.handle()).special[4], entry(s, server, receive).object.get()); });
+  expect_named("P3", [&](const Segment& s) {
+    poke(s.at(client.handle()).special[4], entry(s, server, receive).object.get());
+  });
   expect_named("T2", [&](const Segment& s) { poke(s.at(client.handle()).threads, 5u); });
-  auto root = [](const Segment& s) -> Subset& { return s.at(Handle<Subset>{s.header().roots[ipc::kRootBootstrap]}); };
+  auto root = [](const Segment& s) -> Subset& {
+    return s.at(Handle<Subset>{s.header().roots[ipc::kRootBootstrap]});
+  };
   expect_named("B1", [&](const Segment& s) { add(root(s).services, 1); });
   expect_named("B1", [&](const Segment& s) {
     for (uint32_t i = 1; i < s.zone(ipc::kZoneService).carved; i++) add(s.at(Handle<Service>{i}).subset, 1);
@@ -428,10 +447,18 @@ TEST_F(Fsck, AnyDamageIsSurvived) {
       const uint64_t at = words[random() % words.size()] + 4 * (random() % 3 == 0 ? random() % 8 : 0);
       auto& word = *reinterpret_cast<uint32_t*>(copy.segment.base() + at);
       switch (random() % 4) {
-        case 0: word = random(); break;
-        case 1: word = random() % 40; break;
-        case 2: word ^= 1u << (random() % 32); break;
-        default: word = 0; break;
+        case 0:
+          word = random();
+          break;
+        case 1:
+          word = random() % 40;
+          break;
+        case 2:
+          word ^= 1u << (random() % 32);
+          break;
+        default:
+          word = 0;
+          break;
       }
     }
     if (!ipc::fsck(copy.segment).clean()) found++;

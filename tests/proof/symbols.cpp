@@ -93,10 +93,4 @@ std::string symbol_at(uintptr_t address) {
   return bare(symbol.name) + text;
 }
 
-uintptr_t address_of(const char* mangled) {
-  for (const Symbol& symbol : symbols())
-    if (strcmp(symbol.name, mangled) == 0) return symbol.begin;
-  return 0;
-}
-
 }  // namespace portolan::proof

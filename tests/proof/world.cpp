@@ -55,6 +55,13 @@ TestTask& World::task() {
   return task;
 }
 
+TestTask* World::task_thread(TestTask& task) {
+  tasks_.push_back(std::make_unique<TestTask>(*domain_, task.handle(), task.space()));
+  require(task_thread_attach(tasks_.back()->thread(), task.handle()), "a second thread");
+  tasks_.back()->thread().spin.limit_ns = 0;
+  return tasks_.back().get();
+}
+
 void World::put_to_sleep(TestTask& task, const std::function<void()>& call) {
   const pid_t pid = fork();
   require(pid >= 0, "a process for a sleeper");

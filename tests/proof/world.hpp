@@ -39,6 +39,8 @@ class World {
 
   // -- staging; every failure is fatal, for a scenario that does not come about proves nothing
   TestTask& task();
+  // Another thread of the same task, to be handled like a task of its own.
+  TestTask* task_thread(TestTask& task);
   // The task sleeps in this call from now on: a process of its own makes the call and is stopped for good.
   void put_to_sleep(TestTask& task, const std::function<void()>& call);
   // Its name for its bootstrap port.

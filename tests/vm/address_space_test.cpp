@@ -293,7 +293,8 @@ TEST_F(AddressSpace, OverlappingCopiesBehaveAsMemmove) {
       for (uint64_t i = 0; i < size + 200; i++) bytes(address)[i] = static_cast<char>(i * 7 + i / 256);
       std::vector<char> expected(bytes(address), bytes(address) + size + 200);
       memmove(expected.data() + 100 + shift, expected.data() + 100, size);
-      ASSERT_EQ(KERN_SUCCESS, copy(segment, address + 100, size, address + 100 + static_cast<uint64_t>(shift)));
+      ASSERT_EQ(KERN_SUCCESS,
+                copy(segment, address + 100, size, address + 100 + static_cast<uint64_t>(shift)));
       EXPECT_EQ(0, memcmp(expected.data(), bytes(address), size + 200)) << size << " " << shift;
       deallocate(segment, address, size + 200);
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The copies to and from user memory: every length, every edge of a mapping, both modes, good and bad addresses.
+// The copies to and from user memory: every length, every edge of a mapping, both modes, good and bad
+// addresses.
 #include "vm/usercopy.hpp"
 
 #include <gtest/gtest.h>
@@ -17,7 +18,8 @@ namespace {
 class Fenced {
  public:
   explicit Fenced(size_t pages) : length_(pages * kPage) {
-    whole_ = static_cast<char*>(mmap(nullptr, length_ + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    whole_ =
+        static_cast<char*>(mmap(nullptr, length_ + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     mprotect(whole_ + kPage, length_, PROT_READ | PROT_WRITE);
   }
   ~Fenced() { munmap(whole_, length_ + 2 * kPage); }
@@ -45,7 +47,9 @@ class Usercopy : public testing::TestWithParam<CopyMode> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, Usercopy, testing::Values(CopyMode::fixups, CopyMode::transfers),
-                         [](const auto& mode) { return mode.param == CopyMode::fixups ? "Fixups" : "Transfers"; });
+                         [](const auto& mode) {
+                           return mode.param == CopyMode::fixups ? "Fixups" : "Transfers";
+                         });
 
 TEST_P(Usercopy, EveryLengthIsCopiedExactly) {
   Fenced user(2);
@@ -89,8 +93,9 @@ TEST_P(Usercopy, OneByteOverTheEdgeFails) {
 
 TEST_P(Usercopy, WildAddressesFail) {
   char kernel[64] = {};
-  for (const uintptr_t wild : {uintptr_t{0}, uintptr_t{8}, uintptr_t{0x00007ffffffff000}, uintptr_t{0x0000800000000000},
-                               uintptr_t{0xdeadbeef00000000}, uintptr_t{0xffffffffff000000}, UINTPTR_MAX}) {
+  for (const uintptr_t wild :
+       {uintptr_t{0}, uintptr_t{8}, uintptr_t{0x00007ffffffff000}, uintptr_t{0x0000800000000000},
+        uintptr_t{0xdeadbeef00000000}, uintptr_t{0xffffffffff000000}, UINTPTR_MAX}) {
     EXPECT_FALSE(copy_from_user(kernel, reinterpret_cast<void*>(wild), sizeof kernel)) << std::hex << wild;
     EXPECT_FALSE(copy_to_user(reinterpret_cast<void*>(wild), kernel, sizeof kernel)) << std::hex << wild;
     EXPECT_TRUE(copy_from_user(kernel, reinterpret_cast<void*>(wild), 0));

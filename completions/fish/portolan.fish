@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# fish completion for portolan; offers the live tasks of the domain.
+
+function __portolan_tasks
+    portolan ps 2>/dev/null | awk 'NR > 1 { print $1 "\t" $2; print $2 "\t" $1 }'
+end
+
+function __portolan_domains
+    for path in /dev/shm/portolan-(id -u)/*/
+        basename $path
+    end
+end
+
+set -l commands run check ps lsmp trace info fsck help
+complete -c portolan -f
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a run -d "start a program in a domain"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a check -d "run a program and report leaked port rights"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a ps -d "one line a task"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a lsmp -d "every name of a task and its other ends"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a trace -d "who holds the other ends of a task's ports"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a info -d "the domain at a glance"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a fsck -d "check every invariant of the kernel"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a help -d "a page, or a topic"
+complete -c portolan -s d -l domain -x -a "(__portolan_domains)" -d "the domain"
+complete -c portolan -s i -l input -r -F -d "read a copied segment"
+complete -c portolan -l json -d "one JSON document"
+complete -c portolan -l watch -d "again and again"
+complete -c portolan -s w -l wide -d "cut nothing"
+complete -c portolan -s q -l quiet -d "say only what matters"
+complete -c portolan -s v -l verbose -d "say more"
+complete -c portolan -s h -l help -d "the manual page"
+complete -c portolan -n "__fish_seen_subcommand_from run check" -F
+complete -c portolan -n "__fish_seen_subcommand_from run" -l fresh -d "in a new domain"
+complete -c portolan -n "__fish_seen_subcommand_from run" -l sites -d "record stacks"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l pile -x -d "references that are a leak"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l grace -x -d "seconds for dead names"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l kinds -x -a "all piled dead unanswered held"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l ignore-fn -x -d "never to blame"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l suppressions -r -F -d "accepted leaks"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l gen-suppressions -d "print suppressions"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l stacks -x -a "all 1 3"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l report -x -a "text json: junit:"
+complete -c portolan -n "__fish_seen_subcommand_from check" -l error-exitcode -x -d "status for leaks"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp trace" -a "(__portolan_tasks)"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s p -x -a "(__portolan_tasks)"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s a -d "all tasks"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s j -r -F -d "write JSON"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -l sort -x -a "name port urefs queue rights"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s n -x -d "rows at most"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -l fold -d "rows alike become one"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -l classic -d "Darwin's columns"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp" -l sites -d "where acquired"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp trace" -l right -x -a "send recv send-once set dead"
+complete -c portolan -n "__fish_seen_subcommand_from trace" -l sites -x -d "record stacks for so many seconds"
+complete -c portolan -n "__fish_seen_subcommand_from trace" -l with -x -a "(__portolan_tasks)"
+complete -c portolan -n "__fish_seen_subcommand_from trace" -l names -d "pairs of names"
+complete -c portolan -n "__fish_seen_subcommand_from ps" -l sort -x -a "pid program names send recv once dead urefs queued msgs growth"
+complete -c portolan -n "__fish_seen_subcommand_from help" -a "run check ps lsmp trace info fsck leaks codes divergences"
