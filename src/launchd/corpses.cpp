@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launchd/corpses.hpp"
 
+#include <string>
+
+#include "inspect/corpse.hpp"
 #include "segment/text.hpp"
 #include "segment/thread.hpp"
-
-namespace portolan::inspect {
-
-// src/inspect/corpse.hpp, named weakly: a launchd that is built without the tools keeps no corpses.
-__attribute__((weak)) bool write_corpse(const Segment& segment, uint32_t task_index, const char* path) noexcept;
-
-}  // namespace portolan::inspect
 
 namespace portolan {
 
@@ -20,12 +16,9 @@ char g_directory[kPathMax];
 void corpses_directory(const DomainPlace& place) { Text(g_directory) << place.path; }
 
 void corpse_hook(Thread& self, Handle<ipc::Task> task) {
-  if (&inspect::write_corpse == nullptr) return;
-  char path[kPathMax + 64];
-  // As inspect::corpse_name has it.
-  Text(path) << g_directory << "/corpse-" << uint64_t{self.segment().at(task).credentials.pid} << "-" << uint64_t{task.index}
-             << ".json";
-  inspect::write_corpse(self.segment(), task.index, path);
+  const uint32_t pid = self.segment().at(task).credentials.pid;
+  const std::string path = std::string(g_directory) + "/" + inspect::corpse_name(pid, task.index);
+  inspect::write_corpse(self.segment(), task.index, path.c_str());
 }
 
 }  // namespace portolan

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeping what a dead task left, for `portolan check`: a file in the domain's directory, written before the task is
-// taken down, while the domain asks for it (kDomainCorpse).
+// Keeping what a dead task left, for `portolan check`: a file in the domain's directory, written before the
+// task is taken down, while the domain asks for it (kDomainCorpse).
 #pragma once
 
 #include "ipc/objects.hpp"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// portolan-launchd DIRECTORY: a domain's helper (KERNEL.md 13, 15). It sees threads and processes die, recovers what they
-// left, ends their tasks, and removes the domain when the last task is gone. It is never on the path of a message, owns no
-// right, and is nobody's child; whoever needs one starts it, and the lock on launchd.lock decides which of several stays.
+// portolan-launchd DIRECTORY: a domain's helper (KERNEL.md 13, 15). It sees threads and processes die,
+// recovers what they left, ends their tasks, and removes the domain when the last task is gone. It is never
+// on the path of a message, owns no right, and is nobody's child; whoever needs one starts it, and the lock
+// on launchd.lock decides which of several stays.
 //
 // It may be killed after any line: all it knows is in the segment, where the next one finds it.
 #include <signal.h>
@@ -60,8 +61,8 @@ int serve(const DomainPlace& place) {
       return 0;
     // What was ended now, or cannot go on yet, is looked at again soon.
     const uint64_t patience = census.ended + census.dying != 0 || self.slot().work_head != 0 ? kBusy
-                              : empty                                                       ? kGrace / 4
-                                                                                            : kBackstop;
+                              : empty                                                        ? kGrace / 4
+                                                                                             : kBackstop;
     watch.wait(seen, patience);
   }
 }

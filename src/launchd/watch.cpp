@@ -99,7 +99,8 @@ void Watch::watch_processes() {
     const ipc::Task& task = segment_.at(Handle<ipc::Task>{i});
     const uint32_t state = task.state, pid = task.credentials.pid;
     if ((state != ipc::kTaskLive && state != ipc::kTaskEmbryo) || pid == 0) continue;
-    auto known = std::find_if(processes_.begin(), processes_.end(), [&](const Process& p) { return p.pid == pid; });
+    auto known =
+        std::find_if(processes_.begin(), processes_.end(), [&](const Process& p) { return p.pid == pid; });
     if (known == processes_.end()) {
       const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
       if (fd < 0) continue;  // gone already, or watched by the back-stop
@@ -141,7 +142,8 @@ ino_t segment_inode(const DomainPlace& place) {
 bool parent_is_ours(const DomainPlace& place) {
   char parent[64];
   Text(parent) << "/dev/shm/portolan-" << uint64_t{geteuid()} << "/";
-  return strncmp(place.path, parent, strlen(parent)) == 0 && strchr(place.path + strlen(parent), '/') == nullptr;
+  return strncmp(place.path, parent, strlen(parent)) == 0 &&
+         strchr(place.path + strlen(parent), '/') == nullptr;
 }
 
 }  // namespace portolan

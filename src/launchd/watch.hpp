@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What launchd sleeps on: a pidfd of each task's process, and, by threads of its own, the life words of all threads and
-// the segment's `deaths` word, which wake an eventfd. A thread's death thus wakes launchd as a process's does; a missed
-// wake costs one back-stop.
+// What launchd sleeps on: a pidfd of each task's process, and, by threads of its own, the life words of all
+// threads and the segment's `deaths` word, which wake an eventfd. A thread's death thus wakes launchd as a
+// process's does; a missed wake costs one back-stop.
 //
-// The helper threads touch the words only to sleep on them. Linux wakes one sleeper of a dead thread's word: whoever of us
-// it is wakes the others, for they may wait for a lock that the thread held.
+// The helper threads touch the words only to sleep on them. Linux wakes one sleeper of a dead thread's word:
+// whoever of us it is wakes the others, for they may wait for a lock that the thread held.
 #pragma once
 
 #include <sys/types.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making, joining, reading and removing a domain. See domain.hpp for the rules of the files.
 //
-// If we die here: while building, a temporary file is left, swept by the next builder; after linking, a segment with one
-// dead thread, which is discarded or recovered; while removing, a segment in which nobody lives.
+// If we die here: while building, a temporary file is left, swept by the next builder; after linking, a
+// segment with one dead thread, which is discarded or recovered; while removing, a segment in which nobody
+// lives.
 #include "segment/domain.hpp"
 
 #include <errno.h>
@@ -47,8 +48,9 @@ bool somebody_lives(const Segment& segment, uint32_t self) {
 void* map_file(const DomainPlace& place, int fd, uint64_t size, int protection, DomainError& error) {
   void* memory = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (memory == MAP_FAILED) {
-    error.set(errno == ENOMEM ? DomainFault::address_space : DomainFault::system, "cannot map the domain", place.path,
-              errno, "raise the limit on address space (ulimit -v unlimited): a domain is mapped whole, but sparse");
+    error.set(errno == ENOMEM ? DomainFault::address_space : DomainFault::system, "cannot map the domain",
+              place.path, errno,
+              "raise the limit on address space (ulimit -v unlimited): a domain is mapped whole, but sparse");
     return nullptr;
   }
   madvise(memory, size, MADV_DONTFORK);
@@ -149,8 +151,8 @@ Outcome build(const DomainPlace& place, int directory, const Founder& founder, S
 
 // Nobody can go on in such a domain.
 bool cut_short(const Header& header, uint64_t length) {
-  return header.magic == kMagic && header.byte_order == kByteOrder && header.layout_version == kLayoutVersion &&
-         header.size > length;
+  return header.magic == kMagic && header.byte_order == kByteOrder &&
+         header.layout_version == kLayoutVersion && header.size > length;
 }
 
 bool refuse_header(const DomainPlace& place, const Header& header, uint64_t length, DomainError& error) {
@@ -168,7 +170,8 @@ bool refuse_header(const DomainPlace& place, const Header& header, uint64_t leng
     error.set(DomainFault::version, what, place.path, 0,
               "end the programs that use it, or choose another domain with PORTOLAN_DOMAIN");
   } else {
-    error.set(DomainFault::bad_segment, fault, place.path, 0, "remove it, or choose another domain with PORTOLAN_DOMAIN");
+    error.set(DomainFault::bad_segment, fault, place.path, 0,
+              "remove it, or choose another domain with PORTOLAN_DOMAIN");
   }
   return true;
 }
@@ -193,9 +196,10 @@ bool of_this_boot(const Header& header) {
   return files::boot_id(boot) && memcmp(boot, header.boot_id, sizeof boot) == 0;
 }
 
-// The file is there: maps it and attaches, or discards it because nobody lives there. Holds its lock throughout.
-Outcome join(const DomainPlace& place, int directory, const Descriptor& file, DomainEntry how, const Founder& founder,
-             Segment& segment, Thread& self, DomainError& error) {
+// The file is there: maps it and attaches, or discards it because nobody lives there. Holds its lock
+// throughout.
+Outcome join(const DomainPlace& place, int directory, const Descriptor& file, DomainEntry how,
+             const Founder& founder, Segment& segment, Thread& self, DomainError& error) {
   const files::Unlock unlock(file.get());
   if (!files::lock_file(directory, files::segment_name(), file.get())) return Outcome::again;
   Header header{};
@@ -242,8 +246,8 @@ Outcome join(const DomainPlace& place, int directory, const Descriptor& file, Do
 
 }  // namespace
 
-bool domain_enter(const DomainPlace& place, DomainEntry how, const Founder& founder, Segment& segment, Thread& self,
-                  DomainError& error) {
+bool domain_enter(const DomainPlace& place, DomainEntry how, const Founder& founder, Segment& segment,
+                  Thread& self, DomainError& error) {
   const bool make = how == DomainEntry::join_or_make;
   for (unsigned tries = 0; tries < 100; tries++) {
     error = DomainError{};
@@ -298,11 +302,13 @@ bool domain_remove(const DomainPlace& place, const Founder& founder, const Segme
     DomainError ignored;
     // What cannot be read any more has nobody living in it that we could know of.
     if (own == nullptr && domain_open_readonly(place, view, ignored)) own = &view;
-    const bool busy = own != nullptr && of_this_boot(own->header()) &&
-                      (somebody_lives(*own, self) || founder.inhabited(*own) || (self == 0 && domain_has_launchd(place)));
+    const bool busy =
+        own != nullptr && of_this_boot(own->header()) &&
+        (somebody_lives(*own, self) || founder.inhabited(*own) || (self == 0 && domain_has_launchd(place)));
     domain_unmap(view);
     if (busy) {
-      error.set(DomainFault::busy, "somebody uses the domain", place.path, 0, "end its programs first: portolan ps");
+      error.set(DomainFault::busy, "somebody uses the domain", place.path, 0,
+                "end its programs first: portolan ps");
       return false;
     }
     unlinkat(directory.get(), files::segment_name(), 0);

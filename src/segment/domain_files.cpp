@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files and directories of a domain, as far as trust goes: nothing that another user could have written is believed.
+// Files and directories of a domain, as far as trust goes: nothing that another user could have written is
+// believed.
 #include "segment/domain_files.hpp"
 
 #include <dirent.h>
@@ -40,8 +41,8 @@ bool domain_place(const char* name, DomainPlace& place, DomainError& error) {
     place.is_private = false;
     bool good = name[0] != 0 && name[0] != '.';
     for (const char* p = name; *p != 0; p++)
-      good = good && ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '.' ||
-                      *p == '_' || *p == '-');
+      good = good && ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+                      *p == '.' || *p == '_' || *p == '-');
     if (!good) {
       error.set(DomainFault::bad_name, "not a name for a domain", name, 0,
                 "use letters, digits, '.', '_' and '-', or the path of a directory, with a slash");
@@ -69,7 +70,8 @@ bool trusted_directory(int fd, const char* path, DomainError& error) {
     return false;
   }
   if (status.st_uid != geteuid()) {
-    error.set(DomainFault::bad_directory, "the domain's directory belongs to another user", path, 0, kOwnRemedy);
+    error.set(DomainFault::bad_directory, "the domain's directory belongs to another user", path, 0,
+              kOwnRemedy);
     return false;
   }
   if ((status.st_mode & 077) != 0) {
@@ -91,13 +93,15 @@ Descriptor open_step(const char* path, bool make, DomainError& error) {
     const int why = errno;
     struct stat status;
     if (why == ENOENT)
-      error.set(DomainFault::absent, "there is no such domain", path, 0, "portolan info lists the domains there are");
+      error.set(DomainFault::absent, "there is no such domain", path, 0,
+                "portolan info lists the domains there are");
     else if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
       error.set(DomainFault::bad_directory, "the domain's directory is a symbolic link", path, 0, kOwnRemedy);
     else if (why == ENOTDIR)
       error.set(DomainFault::bad_directory, "the domain's directory is no directory", path, 0, kOwnRemedy);
     else if (why == EACCES && lstat(path, &status) == 0 && status.st_uid != geteuid())
-      error.set(DomainFault::bad_directory, "the domain's directory belongs to another user", path, 0, kOwnRemedy);
+      error.set(DomainFault::bad_directory, "the domain's directory belongs to another user", path, 0,
+                kOwnRemedy);
     else
       error.set(DomainFault::system, "cannot open the domain's directory", path, why);
     return Descriptor{};
@@ -129,18 +133,21 @@ Descriptor open_directory(const DomainPlace& place, bool make, DomainError& erro
   return open_step(place.path, make, error);
 }
 
-Descriptor open_file(const DomainPlace& place, int directory, const char* name, int flags, DomainError& error) {
+Descriptor open_file(const DomainPlace& place, int directory, const char* name, int flags,
+                     DomainError& error) {
   char path[kPathMax + 64];
   Text(path) << place.path << "/" << name;
   Descriptor file(openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
   if (!file) {
     const int why = errno;
     if (why == ENOENT)
-      error.set(DomainFault::absent, "there is no such domain", place.path, 0, "portolan info lists the domains there are");
+      error.set(DomainFault::absent, "there is no such domain", place.path, 0,
+                "portolan info lists the domains there are");
     else if (why == ELOOP)
       error.set(DomainFault::bad_segment, "a file of the domain is a symbolic link", path, 0, kOwnRemedy);
     else
-      error.set(why == ENOSPC ? DomainFault::no_memory : DomainFault::system, "cannot open a file of the domain", path, why);
+      error.set(why == ENOSPC ? DomainFault::no_memory : DomainFault::system,
+                "cannot open a file of the domain", path, why);
     return Descriptor{};
   }
   struct stat status;
@@ -181,7 +188,8 @@ void sweep_temporary(int directory) {
   }
   while (const dirent* entry = readdir(list)) {
     const size_t n = strlen(entry->d_name);
-    if (strncmp(entry->d_name, "segment.v", 9) != 0 || n < 4 || strcmp(entry->d_name + n - 4, ".new") != 0) continue;
+    if (strncmp(entry->d_name, "segment.v", 9) != 0 || n < 4 || strcmp(entry->d_name + n - 4, ".new") != 0)
+      continue;
     Descriptor file(openat(directory, entry->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
     if (file && try_lock_file(directory, entry->d_name, file.get())) unlinkat(directory, entry->d_name, 0);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What domain.cpp needs of files: checked directories and files, locks that are still about the file that the path leads
-// to. Private to src/segment.
+// What domain.cpp needs of files: checked directories and files, locks that are still about the file that the
+// path leads to. Private to src/segment.
 #pragma once
 
 #include <unistd.h>
@@ -39,17 +39,19 @@ class Descriptor {
 inline constexpr const char* kLaunchdLock = "launchd.lock";
 const char* segment_name();  // segment.v<layout version>
 
-// The domain's directory, made if `make`; owned by us, open to nobody else, no symbolic link on the last step. An empty
-// descriptor with `error` set otherwise; DomainFault::absent when it is not there.
+// The domain's directory, made if `make`; owned by us, open to nobody else, no symbolic link on the last
+// step. An empty descriptor with `error` set otherwise; DomainFault::absent when it is not there.
 Descriptor open_directory(const DomainPlace& place, bool make, DomainError& error);
 // A regular file of ours in it. Fault `absent` when it is not there.
-Descriptor open_file(const DomainPlace& place, int directory, const char* name, int flags, DomainError& error);
+Descriptor open_file(const DomainPlace& place, int directory, const char* name, int flags,
+                     DomainError& error);
 
 // Waits for the exclusive lock; false when the name now leads to another file, or to none.
 bool lock_file(int directory, const char* name, int fd);
 // Does not wait.
 bool try_lock_file(int directory, const char* name, int fd);
-// Gives a lock up at the end of a scope. Closing is not enough: a mapping keeps the open file, and so the lock, alive.
+// Gives a lock up at the end of a scope. Closing is not enough: a mapping keeps the open file, and so the
+// lock, alive.
 class Unlock {
  public:
   explicit Unlock(int fd) : fd_(fd) {}

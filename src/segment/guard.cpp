@@ -30,7 +30,8 @@ bool take_key() {
 }
 
 bool put_under_key(const std::byte* from, const std::byte* to) {
-  return from == to || syscall(SYS_pkey_mprotect, from, static_cast<size_t>(to - from), PROT_READ | PROT_WRITE, g_key) == 0;
+  return from == to ||
+         syscall(SYS_pkey_mprotect, from, static_cast<size_t>(to - from), PROT_READ | PROT_WRITE, g_key) == 0;
 }
 #endif
 

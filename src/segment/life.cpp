@@ -11,7 +11,8 @@ namespace {
 constexpr int64_t kOffset = -static_cast<int64_t>(offsetof(LifeWord, next));
 static_assert(kOffset == -32);
 
-// A link's `next` is what pointers on the list lead to; its `prev` lies right before it, the list's own head included.
+// A link's `next` is what pointers on the list lead to; its `prev` lies right before it, the list's own head
+// included.
 uint64_t load(uint64_t at) { return detail::load_relaxed(*reinterpret_cast<uint64_t*>(at)); }
 void store(uint64_t at, uint64_t value) {
   detail::store_relaxed(*reinterpret_cast<uint64_t*>(at), value);
@@ -31,7 +32,8 @@ RobustHead* kernel_head() {
 bool life_enter(LifeLink& link, LifeWord& word) {
   RobustHead* head = kernel_head();
   if (head == nullptr) {
-    // A raw clone starts without a list. Nothing of the C library's can be on one that the kernel does not know.
+    // A raw clone starts without a list. Nothing of the C library's can be on one that the kernel does not
+    // know.
     head = link.head != nullptr ? link.head : &link.own;
     head->list = reinterpret_cast<uint64_t>(&head->list);
     head->futex_offset = kOffset;
@@ -39,7 +41,8 @@ bool life_enter(LifeLink& link, LifeWord& word) {
     if (syscall(SYS_set_robust_list, head, sizeof(RobustHead)) != 0) return false;
   }
   if (head->futex_offset != kOffset) return false;
-  const uint64_t entry = reinterpret_cast<uint64_t>(&word.next), list = reinterpret_cast<uint64_t>(&head->list);
+  const uint64_t entry = reinterpret_cast<uint64_t>(&word.next),
+                 list = reinterpret_cast<uint64_t>(&head->list);
   store(reinterpret_cast<uint64_t>(&head->list_op_pending), entry);
   const uint64_t first = load(list);
   store(entry, first);
@@ -56,7 +59,8 @@ void life_leave(LifeLink& link) {
   if (link.word == nullptr) return;
   LifeWord& word = *link.word;
   RobustHead* head = link.head;
-  const uint64_t entry = reinterpret_cast<uint64_t>(&word.next), list = reinterpret_cast<uint64_t>(&head->list);
+  const uint64_t entry = reinterpret_cast<uint64_t>(&word.next),
+                 list = reinterpret_cast<uint64_t>(&head->list);
   store(reinterpret_cast<uint64_t>(&head->list_op_pending), entry);
   const uint64_t next = word.next, prev = word.prev & ~kPiBit;
   if ((next & ~kPiBit) != list) store((next & ~kPiBit) - sizeof(uint64_t), word.prev);
@@ -71,7 +75,8 @@ void life_left(LifeLink& link) {
 void life_forget(LifeLink& link) {
   const uint64_t gone = link.word == nullptr ? 0 : reinterpret_cast<uint64_t>(&link.word->next);
   link.word = nullptr;
-  // The C library's fork has emptied its list already; after a raw clone it still begins or goes on with our word.
+  // The C library's fork has emptied its list already; after a raw clone it still begins or goes on with our
+  // word.
   if (gone != 0 && link.head != nullptr && kernel_head() == nullptr)
     link.head->list = reinterpret_cast<uint64_t>(&link.head->list);
 }

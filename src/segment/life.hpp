@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life word: a word of a thread's slot that Linux itself marks when the thread dies, by whatever cause, because it
-// stands on the thread's robust list (KERNEL.md 8).
+// The life word: a word of a thread's slot that Linux itself marks when the thread dies, by whatever cause,
+// because it stands on the thread's robust list (KERNEL.md 8).
 //
-// The list is the C library's, and its robust mutexes stand on it too: a LifeWord is laid out like one, with the word 32
-// bytes before the link, and linked as one, with the kernel's list_op_pending protocol. Where the list's offset is
-// another, the word stays off the list, and launchd's look at tids is all there is. A thread without a list (a raw
-// clone) gets the one that its parent's copy of this structure remembers, or a list of its own.
+// The list is the C library's, and its robust mutexes stand on it too: a LifeWord is laid out like one, with
+// the word 32 bytes before the link, and linked as one, with the kernel's list_op_pending protocol. Where the
+// list's offset is another, the word stays off the list, and launchd's look at tids is all there is. A thread
+// without a list (a raw clone) gets the one that its parent's copy of this structure remembers, or a list of
+// its own.
 //
 // Own thread only; signals that could interrupt are deferred. If we die here: list_op_pending names the word.
 #pragma once
@@ -33,11 +34,12 @@ struct LifeLink {
 
 // Puts the word on the calling thread's list. False: that list is of another shape.
 bool life_enter(LifeLink& link, LifeWord& word);
-// Takes it off again, before Thread::detach; until life_left, after it, the word stays the pending one, so that Linux
-// marks it as long as it carries this thread's tid.
+// Takes it off again, before Thread::detach; until life_left, after it, the word stays the pending one, so
+// that Linux marks it as long as it carries this thread's tid.
 void life_leave(LifeLink& link);
 void life_left(LifeLink& link);
-// In the child of a fork: forgets the word, which is not mapped here, and mends a list that still leads to it.
+// In the child of a fork: forgets the word, which is not mapped here, and mends a list that still leads to
+// it.
 void life_forget(LifeLink& link);
 
 }  // namespace portolan

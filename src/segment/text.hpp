@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lines of text in a caller's buffer, without stdio: for paths and for what people are told. Cuts what does not fit.
+// Lines of text in a caller's buffer, without stdio: for paths and for what people are told. Cuts what does
+// not fit.
 #pragma once
 
 #include <cstddef>

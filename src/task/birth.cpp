@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks come to be: a process joins, or claims what its parent made for it.
 //
-// If we die here: each function is one transaction. An embryo that nobody claims is found by whoever reaps, by its state.
+// If we die here: each function is one transaction. An embryo that nobody claims is found by whoever reaps,
+// by its state.
 #include <string.h>
 
 #include "segment/futex.hpp"
@@ -21,10 +22,10 @@ constexpr int kInherited[] = {kBootstrap, kAccess};
 Handle<Task> blank(Txn& txn, ipc::TaskState state) {
   const Handle<Task> handle = txn.allocate<Task>();
   Task& task = txn.segment().at(handle);
-  for (Cell<uint32_t>* cell : {&task.link, &task.work, &task.space, &task.port, &task.name_port, &task.parent, &task.threads,
-                               &task.embryo_next, &task.flags, &task.credentials.uid, &task.credentials.gid,
-                               &task.credentials.ruid, &task.credentials.rgid, &task.credentials.pid,
-                               &task.credentials.pid_version})
+  for (Cell<uint32_t>* cell :
+       {&task.link, &task.work, &task.space, &task.port, &task.name_port, &task.parent, &task.threads,
+        &task.embryo_next, &task.flags, &task.credentials.uid, &task.credentials.gid, &task.credentials.ruid,
+        &task.credentials.rgid, &task.credentials.pid, &task.credentials.pid_version})
     cell->init(0);
   for (Cell<uint32_t>& port : task.special) port.init(kRightNull);
   for (Cell<uint32_t>& port : task.registered) port.init(kRightNull);
@@ -41,7 +42,8 @@ void inherit(Txn& txn, Task& child, Handle<Task> from) {
   if (from) {
     Locked<Task> parent = txn.lock(from);
     if (parent->state == ipc::kTaskLive) {
-      for (const int which : kInherited) txn.set(child.special[which], copy_held(txn, parent->special[which]));
+      for (const int which : kInherited)
+        txn.set(child.special[which], copy_held(txn, parent->special[which]));
       for (unsigned i = 0; i < ipc::kRegisteredPorts; i++)
         txn.set(child.registered[i], copy_held(txn, parent->registered[i]));
       txn.set(child.parent, from.index);
@@ -70,11 +72,14 @@ bool same(const Locked<Task>& embryo, uint64_t nonce) {
   return embryo->state == ipc::kTaskEmbryo && (nonce == 0 || embryo->nonce == nonce);
 }
 
-bool plausible(Thread& self, Handle<Task> task) { return self.segment().plausible(ipc::kZoneTask, task.index); }
+bool plausible(Thread& self, Handle<Task> task) {
+  return self.segment().plausible(ipc::kZoneTask, task.index);
+}
 
 }  // namespace
 
-kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inheritance& from, Handle<Task>& result) {
+kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inheritance& from,
+                          Handle<Task>& result) {
   if (!ipc::space_reserve(self)) return KERN_RESOURCE_SHORTAGE;
   const uint64_t now = monotonic_ns();
   const bool may_claim = plausible(self, from.embryo) && from.nonce != 0;
@@ -102,7 +107,8 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
   });
 }
 
-kern_return_t embryo_make(Thread& self, Handle<Task> parent, uint64_t nonce, uint32_t child_pid, Handle<Task>& embryo) {
+kern_return_t embryo_make(Thread& self, Handle<Task> parent, uint64_t nonce, uint32_t child_pid,
+                          Handle<Task>& embryo) {
   const uint64_t now = monotonic_ns();
   return transact(self, Needs{}.with<Task>(), [&](Txn& txn) {
     embryo = blank(txn, ipc::kTaskEmbryo);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From names to what they stand for, and back. Locks: the space's, then the port's; the answer may be out of date when it
-// is used, so whoever uses it looks again at the object's state under its own lock.
+// From names to what they stand for, and back. Locks: the space's, then the port's; the answer may be out of
+// date when it is used, so whoever uses it looks again at the object's state under its own lock.
 #include "task/task_internal.hpp"
 
 namespace portolan {

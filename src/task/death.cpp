@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks end, in bounded steps on somebody's work list (tasks 1.9): first the space, with all that its rights bring about;
-// then the ports in the task's keeping; the control port last, so that its death is a reliable notice.
+// Tasks end, in bounded steps on somebody's work list (tasks 1.9): first the space, with all that its rights
+// bring about; then the ports in the task's keeping; the control port last, so that its death is a reliable
+// notice.
 //
-// If we die here: the task is on our work list, and its own fields say what is left: a step that is done leaves 0 behind.
+// If we die here: the task is on our work list, and its own fields say what is left: a step that is done
+// leaves 0 behind.
 #include "segment/recovery.hpp"
 #include "task/task_internal.hpp"
 
@@ -121,7 +123,8 @@ void task_bury_previous(Thread& self, uint32_t pid) {
     if (segment.at(handle).state != ipc::kTaskLive || segment.at(handle).credentials.pid != pid) continue;
     task_flag(self, handle, ipc::kTaskExecing, true);
     for (uint32_t slot = 1; slot < segment.header().threads_high.load(); slot++)
-      if (slot != self.index() && segment.slot(slot).state.load() != kSlotFree && segment.slot(slot).task == i)
+      if (slot != self.index() && segment.slot(slot).state.load() != kSlotFree &&
+          segment.slot(slot).task == i)
         declare_dead(segment, slot);
   }
 }

@@ -86,7 +86,9 @@ bool maps_file(uint32_t pid, ino_t inode) {
          }) != 0;
 }
 
-bool slot_of(const ThreadSlot& slot, uint32_t task) { return slot.state.load() != kSlotFree && slot.task == task; }
+bool slot_of(const ThreadSlot& slot, uint32_t task) {
+  return slot.state.load() != kSlotFree && slot.task == task;
+}
 
 }  // namespace
 
@@ -189,8 +191,11 @@ Reaper::Census Reaper::round(Thread& self) const {
           census.embryos++;
         break;
       }
-      case ipc::kTaskDying: census.dying++; break;
-      default: break;
+      case ipc::kTaskDying:
+        census.dying++;
+        break;
+      default:
+        break;
     }
   }
   settle(self);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is over: decided from what Linux says, and then brought to its end. launchd's daily work; living tasks do it too
-// where there is no launchd (KERNEL.md 8, 13, 15). Doubt means alive.
+// Who is over: decided from what Linux says, and then brought to its end. launchd's daily work; living tasks
+// do it too where there is no launchd (KERNEL.md 8, 13, 15). Doubt means alive.
 //
-// A task is over when its process is gone; or when all its threads are dead and either it was about to exec, or its
-// process does not map the domain any more. Holds no state between calls but what it was told, and may be killed after
-// any line: all is found again in the segment.
+// A task is over when its process is gone; or when all its threads are dead and either it was about to exec,
+// or its process does not map the domain any more. Holds no state between calls but what it was told, and may
+// be killed after any line: all is found again in the segment.
 #pragma once
 
 #include <sys/types.h>
@@ -16,8 +16,8 @@ namespace portolan {
 // Is any live task's process there? For who thinks of discarding a domain.
 bool tasks_live(const Segment& segment);
 
-// True: the process that had this pid and started at this time is gone, or is a zombie without threads. `start_time` 0:
-// whoever has the pid.
+// True: the process that had this pid and started at this time is gone, or is a zombie without threads.
+// `start_time` 0: whoever has the pid.
 bool process_gone(uint32_t pid, uint64_t start_time);
 // Of /proc/PID/stat; false when it cannot be read.
 bool process_times(uint32_t pid, uint32_t& parent, uint64_t& start_time);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The self calls (tasks 1.1): a send right made and copied out, so the same name with one more user reference each time.
+// The self calls (tasks 1.1): a send right made and copied out, so the same name with one more user reference
+// each time.
 #include "task/task_internal.hpp"
 
 namespace portolan {
@@ -36,7 +37,8 @@ mach_port_name_t thread_self(Thread& self, Handle<Space> to) {
   const Handle<Port> port = thread_port(self, self.index());
   if (!port) return MACH_PORT_NULL;
   mach_port_name_t name = MACH_PORT_NULL;
-  const kern_return_t code = kernel_port_copyout(self, self.segment().ref_of(self.segment().at(port)), to, name);
+  const kern_return_t code =
+      kernel_port_copyout(self, self.segment().ref_of(self.segment().at(port)), to, name);
   return name_or_null(code, name);
 }
 

@@ -2,7 +2,8 @@
 // Special and registered ports (tasks 1.6, 1.7). Locks: the task's, the space's, the ports'.
 //
 //   T1: a slot counts one send right, or is null, or dead.
-//   T2: the slots for the inspect and the read port hold ports of the task itself, made when they are first asked for;
+//   T2: the slots for the inspect and the read port hold ports of the task itself, made when they are first
+//   asked for;
 //       the task counts a send right on them besides the reference that stands for the receive right.
 //
 // If we die here: one transaction each; what registering has in hand between its transactions is in holds.
@@ -23,7 +24,8 @@ kern_return_t copyin_send(Txn& txn, Locked<Space>& space, mach_port_name_t value
   right = send_right(value == MACH_PORT_DEAD ? kRightDead : kRightNull);
   if (!name.valid()) return KERN_SUCCESS;
   ipc::Entry* entry = space->state == ipc::kSpaceActive ? ipc::entry_find(txn, space, name) : nullptr;
-  if (entry == nullptr || ipc::right_copyin(txn, space, *entry, MACH_MSG_TYPE_COPY_SEND, right) != KERN_SUCCESS)
+  if (entry == nullptr ||
+      ipc::right_copyin(txn, space, *entry, MACH_MSG_TYPE_COPY_SEND, right) != KERN_SUCCESS)
     return MACH_SEND_INVALID_RIGHT;
   return KERN_SUCCESS;
 }
@@ -52,15 +54,24 @@ kern_return_t special_copy(Txn& txn, Locked<Task>& task, int which, NakedRight& 
   right = send_right(kRightNull);
   if (task->state != ipc::kTaskLive) return KERN_FAILURE;
   switch (which) {
-    case kKernel: right.port = make_held(txn, Handle<Port>{task->port}); return KERN_SUCCESS;
-    case kName: right.port = make_held(txn, name_port(txn, task)); return KERN_SUCCESS;
+    case kKernel:
+      right.port = make_held(txn, Handle<Port>{task->port});
+      return KERN_SUCCESS;
+    case kName:
+      right.port = make_held(txn, name_port(txn, task));
+      return KERN_SUCCESS;
     case kInspect:
-    case kRead: right.port = make_held(txn, own_port(txn, task, which)); return KERN_SUCCESS;
+    case kRead:
+      right.port = make_held(txn, own_port(txn, task, which));
+      return KERN_SUCCESS;
     case kHost:
     case kBootstrap:
     case kAccess:
-    case kDebugControl: right.port = copy_held(txn, task->special[which]); return KERN_SUCCESS;
-    default: return KERN_INVALID_ARGUMENT;
+    case kDebugControl:
+      right.port = copy_held(txn, task->special[which]);
+      return KERN_SUCCESS;
+    default:
+      return KERN_INVALID_ARGUMENT;
   }
 }
 
@@ -127,8 +138,8 @@ void keep(Txn& txn, uint32_t port) {
 
 }  // namespace
 
-kern_return_t task_ports_register(Thread& self, Handle<Task> handle, Handle<Space> from, const mach_port_name_t* names,
-                                  unsigned count) {
+kern_return_t task_ports_register(Thread& self, Handle<Task> handle, Handle<Space> from,
+                                  const mach_port_name_t* names, unsigned count) {
   if (count > ipc::kRegisteredPorts) return KERN_INVALID_ARGUMENT;
   uint32_t ports[ipc::kRegisteredPorts] = {kRightNull, kRightNull, kRightNull};
   kern_return_t code = KERN_SUCCESS;
@@ -162,7 +173,8 @@ kern_return_t task_ports_register(Thread& self, Handle<Task> handle, Handle<Spac
   return code;
 }
 
-kern_return_t task_ports_lookup(Thread& self, Handle<Task> handle, Handle<Space> to, mach_port_name_t* names) {
+kern_return_t task_ports_lookup(Thread& self, Handle<Task> handle, Handle<Space> to,
+                                mach_port_name_t* names) {
   const Needs needs = ipc::kCopyoutNeeds.with<ipc::Kmsg>(2).with<ipc::Acquisition>(2);
   for (;;) {
     const kern_return_t code = transact(self, needs, [&](Txn& txn) -> int {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks and threads: made, ended, and their special ports. Behaviour: docs/rules/tasks.md 1.
 //
-// Locks: the task's, then a space's, then a port's. Functions that take a Thread& open transactions of their own and may
-// be called with none open; what dies half-way is finished by recovery from a hold, a work list, or the task's state:
+// Locks: the task's, then a space's, then a port's. Functions that take a Thread& open transactions of their
+// own and may be called with none open; what dies half-way is finished by recovery from a hold, a work list,
+// or the task's state:
 //
 //   free -> embryo -> live      made by a parent for a child that claims it
 //   free -> live                a process that joins by itself
@@ -25,7 +26,8 @@ struct ProcessFacts {
   char program[64] = {};
 };
 
-// Where a task's special and registered ports come from: an embryo that is claimed, else a parent, else nowhere.
+// Where a task's special and registered ports come from: an embryo that is claimed, else a parent, else
+// nowhere.
 struct Inheritance {
   Handle<ipc::Task> embryo;
   uint64_t nonce = 0;
@@ -34,12 +36,13 @@ struct Inheritance {
 
 // -- birth (birth.cpp)
 
-// A live task for a process, with a space and a control port. An embryo that is not there, or has another nonce, is
-// passed over for the parent. KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
-kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inheritance& from, Handle<ipc::Task>& task);
+// A live task for a process, with a space and a control port. An embryo that is not there, or has another
+// nonce, is passed over for the parent. KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
+kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inheritance& from,
+                          Handle<ipc::Task>& task);
 
-// A task for a child that has yet to claim it: holds copies of what `parent` hands on. `child_pid` 0: unknown yet; then
-// it lasts kEmbryoPatience at the most. KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
+// A task for a child that has yet to claim it: holds copies of what `parent` hands on. `child_pid` 0: unknown
+// yet; then it lasts kEmbryoPatience at the most. KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
 kern_return_t embryo_make(Thread& self, Handle<ipc::Task> parent, uint64_t nonce, uint32_t child_pid,
                           Handle<ipc::Task>& embryo);
 void embryo_set_pid(Thread& self, Handle<ipc::Task> embryo, uint64_t nonce, uint32_t child_pid);
@@ -63,21 +66,23 @@ Handle<ipc::Port> thread_port(Thread& self, uint32_t slot_index);
 
 // -- death (death.cpp). Who decides that a task is over: reaper.hpp
 
-// The task ends: its space dies, its special ports are released, its control port dies last. Returns once it is on the
-// caller's work list; settle() does the rest. Nothing happens to a task that is not live.
+// The task ends: its space dies, its special ports are released, its control port dies last. Returns once it
+// is on the caller's work list; settle() does the rest. Nothing happens to a task that is not live.
 void task_terminate(Thread& self, Handle<ipc::Task> task);
 // One bounded step of a dying task at the head of the work list. False: cannot go on now.
 bool task_reap_step(Thread& self, Handle<ipc::Task> task);
 
-// Sets or clears TaskFlags. kTaskExecing: the program is about to be replaced, so that once its threads are dead the task
-// is over.
+// Sets or clears TaskFlags. kTaskExecing: the program is about to be replaced, so that once its threads are
+// dead the task is over.
 void task_flag(Thread& self, Handle<ipc::Task> task, uint32_t flags, bool on);
 // Besides ipc::TaskFlags: a sandboxed task, which leaves starting launchd to others.
 inline constexpr uint32_t kTaskRestricted = 16;
-// Whatever else is a task of this pid belongs to an earlier image, or to an earlier process: its threads are dead.
+// Whatever else is a task of this pid belongs to an earlier image, or to an earlier process: its threads are
+// dead.
 void task_bury_previous(Thread& self, uint32_t pid);
 
-// -- ports of a task (special.cpp). The codes are those of docs/rules/tasks.md 1.6 and 1.7; names go to the space `to`.
+// -- ports of a task (special.cpp). The codes are those of docs/rules/tasks.md 1.6 and 1.7; names go to the
+// space `to`.
 
 kern_return_t task_get_special_port(Thread& self, Handle<ipc::Task> task, int which, Handle<ipc::Space> to,
                                     mach_port_name_t& name);
@@ -87,13 +92,15 @@ kern_return_t task_set_special_port(Thread& self, Handle<ipc::Task> task, int wh
 kern_return_t task_ports_register(Thread& self, Handle<ipc::Task> task, Handle<ipc::Space> from,
                                   const mach_port_name_t* names, unsigned count);
 // Always ipc::kRegisteredPorts names.
-kern_return_t task_ports_lookup(Thread& self, Handle<ipc::Task> task, Handle<ipc::Space> to, mach_port_name_t* names);
+kern_return_t task_ports_lookup(Thread& self, Handle<ipc::Task> task, Handle<ipc::Space> to,
+                                mach_port_name_t* names);
 
-// The same with naked rights instead of names, inside the transaction of who has or wants them (kernel messages, the
-// bootstrap layer). Taking copies a send right; what is stored is consumed on success, and `old` is the caller's then.
-// Needs: kSpecialNeeds.
+// The same with naked rights instead of names, inside the transaction of who has or wants them (kernel
+// messages, the bootstrap layer). Taking copies a send right; what is stored is consumed on success, and
+// `old` is the caller's then. Needs: kSpecialNeeds.
 kern_return_t special_copy(Txn& txn, Locked<ipc::Task>& task, int which, ipc::NakedRight& right);
-kern_return_t special_store(Txn& txn, Locked<ipc::Task>& task, int which, ipc::NakedRight right, ipc::NakedRight& old);
+kern_return_t special_store(Txn& txn, Locked<ipc::Task>& task, int which, ipc::NakedRight right,
+                            ipc::NakedRight& old);
 inline constexpr Needs kSpecialNeeds = Needs{}.with<ipc::Port>(1);
 
 // -- oneself (self.cpp): a new user reference on the same name each time. MACH_PORT_NULL on any failure.
@@ -103,7 +110,8 @@ mach_port_name_t thread_self(Thread& self, Handle<ipc::Space> to);
 mach_port_name_t host_self(Thread& self, Handle<ipc::Task> task, Handle<ipc::Space> to);
 // A send right to any port of the kernel, for a space. KERN_SUCCESS, KERN_NO_SPACE, KERN_RESOURCE_SHORTAGE,
 // KERN_INVALID_TASK; KERN_INVALID_CAPABILITY with MACH_PORT_DEAD when the port is dying.
-kern_return_t kernel_port_copyout(Thread& self, Ref<ipc::Port> port, Handle<ipc::Space> to, mach_port_name_t& name);
+kern_return_t kernel_port_copyout(Thread& self, Ref<ipc::Port> port, Handle<ipc::Space> to,
+                                  mach_port_name_t& name);
 
 // -- what a name stands for (convert.cpp)
 

@@ -35,12 +35,14 @@ inline uint32_t make_held(Txn& txn, Handle<Port> handle) {
   return handle.index;
 }
 
-// Copies a send right out to a space, growing its table as often as need be. `take(txn, right)` gets the right within
-// the transaction, whose needs are `needs` besides kCopyoutNeeds; its failure ends everything.
+// Copies a send right out to a space, growing its table as often as need be. `take(txn, right)` gets the
+// right within the transaction, whose needs are `needs` besides kCopyoutNeeds; its failure ends everything.
 template <class Take>
-kern_return_t copyout(Thread& self, Handle<Space> to, const Needs& needs, mach_port_name_t& name, Take&& take) {
+kern_return_t copyout(Thread& self, Handle<Space> to, const Needs& needs, mach_port_name_t& name,
+                      Take&& take) {
   Needs all = needs;
-  for (unsigned i = 0; i < kMaxZones; i++) all.count[i] = static_cast<uint8_t>(all.count[i] + ipc::kCopyoutNeeds.count[i]);
+  for (unsigned i = 0; i < kMaxZones; i++)
+    all.count[i] = static_cast<uint8_t>(all.count[i] + ipc::kCopyoutNeeds.count[i]);
   for (;;) {
     const kern_return_t code = transact(self, all, [&](Txn& txn) -> int {
       name = MACH_PORT_NULL;

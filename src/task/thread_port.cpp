@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads of a task: their number, and their ports. A thread slot's `task` and `kernel_port` belong to the lock of its
-// task, so that another thread may ask for a thread's port.
+// Threads of a task: their number, and their ports. A thread slot's `task` and `kernel_port` belong to the
+// lock of its task, so that another thread may ask for a thread's port.
 //
 // If we die here: each function is one transaction, and ending a thread can be done again.
 #include "task/task_internal.hpp"

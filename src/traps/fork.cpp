@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// fork: the child gets an embryo through its copy of the forking thread's memory, and joins at once, so that its variables
-// are right when fork returns (tasks 1.2). Forks inside the C library (daemon, forkpty) come by the atfork handlers alone:
-// their embryo never learns the child's pid. A raw clone comes by neither; its child joins at its first trap.
+// fork: the child gets an embryo through its copy of the forking thread's memory, and joins at once, so that
+// its variables are right when fork returns (tasks 1.2). Forks inside the C library (daemon, forkpty) come by
+// the atfork handlers alone: their embryo never learns the child's pid. A raw clone comes by neither; its
+// child joins at its first trap.
 //
 // The child runs with one thread, in a copy of memory that others may have been changing: no allocation.
 #include <errno.h>

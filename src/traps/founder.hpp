@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel put together from its layers: what a new domain is made of and what a view of one is hooked up with. For the
-// runtime and for launchd, which must agree.
+// The kernel put together from its layers: what a new domain is made of and what a view of one is hooked up
+// with. For the runtime and for launchd, which must agree.
 #pragma once
 
 #include "bootstrap/namespace.hpp"

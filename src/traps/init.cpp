@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library is loaded: this process becomes a task, before main and before the constructors of whoever uses us. There is
-// no counterpart at exit: a task leaves by dying (KERNEL.md 16).
+// The library is loaded: this process becomes a task, before main and before the constructors of whoever uses
+// us. There is no counterpart at exit: a task leaves by dying (KERNEL.md 16).
 #include "traps/init.hpp"
 
 #include <mach/mach_init.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process around the kernel: what its program sees (two variables), how it hands on to children, how it gets a
-// launchd. And the C library's own functions behind those that we interpose.
+// The process around the kernel: what its program sees (two variables), how it hands on to children, how it
+// gets a launchd. And the C library's own functions behind those that we interpose.
 #pragma once
 
 #include <signal.h>
@@ -22,14 +22,15 @@ struct Real {
   int (*execvpe)(const char*, char* const*, char* const*);
   int (*fexecve)(int, char* const*, char* const*);
   int (*execveat)(int, const char*, char* const*, char* const*, int);  // may be missing
-  int (*posix_spawn)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*, char* const*,
-                     char* const*);
-  int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*, char* const*,
-                      char* const*);
+  int (*posix_spawn)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
+                     char* const*, char* const*);
+  int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
+                      char* const*, char* const*);
 };
 const Real& real();
 
-// What the image brought along: takes the embryo out of the environment, finds launchd's binary, registers for forks.
+// What the image brought along: takes the embryo out of the environment, finds launchd's binary, registers
+// for forks.
 void process_init();
 void process_set_variables(mach_port_name_t task, mach_port_name_t bootstrap);
 
@@ -50,7 +51,8 @@ void embryo_for_me(Handle<ipc::Task>& task, uint64_t& nonce);
 void embryo_from_environment();
 inline constexpr const char* kEmbryoVariable = "PORTOLAN_EMBRYO";
 
-// An environment with the embryo's variable in it, in the caller's memory: `room` pointers and a `text` for it.
+// An environment with the embryo's variable in it, in the caller's memory: `room` pointers and a `text` for
+// it.
 struct EmbryoVariable {
   char text[64];
   explicit EmbryoVariable(const Embryo& embryo);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Embryos: tasks made beforehand for a child, with copies of what the parent hands on at that moment. A fork's child finds
-// its embryo in its copy of the forking thread's memory; a program that was exec'ed, in a variable of its environment,
-// which it takes out. Whoever finds none inherits from the nearest ancestor that is a task.
+// Embryos: tasks made beforehand for a child, with copies of what the parent hands on at that moment. A
+// fork's child finds its embryo in its copy of the forking thread's memory; a program that was exec'ed, in a
+// variable of its environment, which it takes out. Whoever finds none inherits from the nearest ancestor that
+// is a task.
 //
-// If we die here: an embryo that nobody claims is freed when the child it was made for is gone, or after some seconds.
+// If we die here: an embryo that nobody claims is freed when the child it was made for is gone, or after some
+// seconds.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -25,7 +27,8 @@ Embryo g_left;
 
 uint64_t new_nonce() {
   uint64_t nonce = 0;
-  if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof nonce)) nonce = monotonic_ns();
+  if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof nonce))
+    nonce = monotonic_ns();
   return nonce | 1;
 }
 
@@ -42,7 +45,8 @@ Embryo embryo_prepare(uint32_t child_pid) {
   const Trap trap;
   if (!trap.ok()) return embryo;
   embryo.nonce = new_nonce();
-  if (trap.leave(embryo_make(trap.thread(), trap.task(), embryo.nonce, child_pid, embryo.task)) != KERN_SUCCESS)
+  if (trap.leave(embryo_make(trap.thread(), trap.task(), embryo.nonce, child_pid, embryo.task)) !=
+      KERN_SUCCESS)
     return Embryo{};
   return embryo;
 }
@@ -94,7 +98,8 @@ char** environment_with(char* const* environment, const EmbryoVariable& variable
   size_t n = 0;
   room[n++] = const_cast<char*>(variable.text);
   for (size_t i = 0; environment != nullptr && environment[i] != nullptr; i++)
-    if (strncmp(environment[i], kEmbryoVariable, name) != 0 || environment[i][name] != '=') room[n++] = environment[i];
+    if (strncmp(environment[i], kEmbryoVariable, name) != 0 || environment[i][name] != '=')
+      room[n++] = environment[i];
   room[n] = nullptr;
   return room;
 }

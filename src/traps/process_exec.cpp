@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exec and posix_spawn families as the program calls them: the new image gets an embryo with what this task hands on
-// at that moment (KERNEL.md 14), named by a variable of its environment. A vfork child execs without one: no transaction
-// there. Nothing here allocates: a fork's child may be of a program with many threads.
+// The exec and posix_spawn families as the program calls them: the new image gets an embryo with what this
+// task hands on at that moment (KERNEL.md 14), named by a variable of its environment. A vfork child execs
+// without one: no transaction there. Nothing here allocates: a fork's child may be of a program with many
+// threads.
 //
-// If exec succeeds, Linux marks all our threads dead, and the mark `execing` says that the task is over. If it fails,
-// the mark and the embryo are taken back.
+// If exec succeeds, Linux marks all our threads dead, and the mark `execing` says that the task is over. If
+// it fails, the mark and the embryo are taken back.
 #include <alloca.h>
 #include <errno.h>
 #include <portolan/export.h>
@@ -87,16 +88,20 @@ PORTOLAN_EXPORT int portolan_execlp(const char*, const char*, ...) __asm__("exec
 PORTOLAN_EXPORT int portolan_execle(const char*, const char*, ...) __asm__("execle");
 PORTOLAN_EXPORT int portolan_fexecve(int, char* const*, char* const*) __asm__("fexecve");
 PORTOLAN_EXPORT int portolan_execveat(int, const char*, char* const*, char* const*, int) __asm__("execveat");
-PORTOLAN_EXPORT int portolan_spawn(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
-                                   char* const*, char* const*) __asm__("posix_spawn");
-PORTOLAN_EXPORT int portolan_spawnp(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
-                                    char* const*, char* const*) __asm__("posix_spawnp");
+PORTOLAN_EXPORT int portolan_spawn(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                                   const posix_spawnattr_t*, char* const*,
+                                   char* const*) __asm__("posix_spawn");
+PORTOLAN_EXPORT int portolan_spawnp(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                                    const posix_spawnattr_t*, char* const*,
+                                    char* const*) __asm__("posix_spawnp");
 
 int portolan_execve(const char* path, char* const* arguments, char* const* environment) {
   return exec(path, arguments, environment);
 }
 int portolan_execv(const char* path, char* const* arguments) { return exec(path, arguments, environ); }
-int portolan_execvp(const char* file, char* const* arguments) { return exec_search(file, arguments, environ); }
+int portolan_execvp(const char* file, char* const* arguments) {
+  return exec_search(file, arguments, environ);
+}
 int portolan_execvpe(const char* file, char* const* arguments, char* const* environment) {
   return exec_search(file, arguments, environment);
 }
@@ -111,19 +116,19 @@ int portolan_execveat(int fd, const char* path, char* const* arguments, char* co
 }
 
 // One body for three: the environment of execle follows the null.
-#define PORTOLAN_EXECL(NAME, CALL, ENVIRONMENT)                                           \
-  int NAME(const char* path, const char* first, ...) {                                    \
-    va_list list;                                                                         \
-    va_start(list, first);                                                                \
-    const size_t count = first == nullptr ? 1 : count_arguments(list);                    \
-    va_end(list);                                                                         \
-    auto** arguments = static_cast<char**>(alloca(count * sizeof(char*)));                \
-    va_start(list, first);                                                                \
-    arguments[0] = const_cast<char*>(first);                                              \
-    for (size_t i = 1; i < count; i++) arguments[i] = va_arg(list, char*);                \
-    char* const* environment = ENVIRONMENT;                                               \
-    va_end(list);                                                                         \
-    return CALL(path, arguments, environment);                                            \
+#define PORTOLAN_EXECL(NAME, CALL, ENVIRONMENT)                            \
+  int NAME(const char* path, const char* first, ...) {                     \
+    va_list list;                                                          \
+    va_start(list, first);                                                 \
+    const size_t count = first == nullptr ? 1 : count_arguments(list);     \
+    va_end(list);                                                          \
+    auto** arguments = static_cast<char**>(alloca(count * sizeof(char*))); \
+    va_start(list, first);                                                 \
+    arguments[0] = const_cast<char*>(first);                               \
+    for (size_t i = 1; i < count; i++) arguments[i] = va_arg(list, char*); \
+    char* const* environment = ENVIRONMENT;                                \
+    va_end(list);                                                          \
+    return CALL(path, arguments, environment);                             \
   }
 PORTOLAN_EXECL(portolan_execl, exec, environ)
 PORTOLAN_EXECL(portolan_execlp, exec_search, environ)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starting launchd from inside somebody else's program (KERNEL.md 15): a fixed binary, as a grandchild that is nobody's to
-// wait for, in a session of its own, with nothing of ours but the domain's name. Which of several launchds stays is
-// decided by the lock that it takes; so starting one too many costs time only.
+// Starting launchd from inside somebody else's program (KERNEL.md 15): a fixed binary, as a grandchild that
+// is nobody's to wait for, in a session of its own, with nothing of ours but the domain's name. Which of
+// several launchds stays is decided by the lock that it takes; so starting one too many costs time only.
 //
-// The two steps share our memory until they exec, as vfork does: no page table is copied, and nothing is allocated.
-#include <errno.h>
+// The two steps share our memory until they exec, as vfork does: no page table is copied, and nothing is
+// allocated.
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -87,7 +88,8 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) int step_aside(vo
     void* restorer;
     uint64_t mask;
   } by_default{};
-  for (int signal = 1; signal < 65; signal++) syscall(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof(uint64_t));
+  for (int signal = 1; signal < 65; signal++)
+    syscall(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof(uint64_t));
   const uint64_t none = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
   setsid();
@@ -97,7 +99,8 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) int step_aside(vo
 
 void start(const DomainPlace& place) {
   if (g_binary[0] == 0) return;
-  void* stacks = mmap(nullptr, 2 * kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  void* stacks =
+      mmap(nullptr, 2 * kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stacks == MAP_FAILED) return;
   auto* memory = static_cast<std::byte*>(stacks);
   char path[kPathMax];

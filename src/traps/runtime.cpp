@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joining and attaching, leaving. See runtime.hpp for what lives where.
 //
-// Locks: `Process::lock` while a process joins; none of the kernel's is held across these functions. If we die here: a
-// thread without a task, or a task without threads, both found by whoever reaps.
+// Locks: `Process::lock` while a process joins; none of the kernel's is held across these functions. If we
+// die here: a thread without a task, or a task without threads, both found by whoever reaps.
 #include "traps/runtime.hpp"
 
 #include <fcntl.h>
@@ -70,8 +70,9 @@ void read_settings() {
   const char* guard = getenv("PORTOLAN_GUARD");
   g_settings.sites = sites != nullptr && sites[0] != 0 && strcmp(sites, "0") != 0;
   g_settings.guard = guard == nullptr || strcmp(guard, "0") != 0;
-  uint64_t spin = 0;
-  if (number(getenv("PORTOLAN_SPIN"), spin)) g_settings.spin_ns = spin;
+  uint64_t value = 0;
+  if (number(getenv("PORTOLAN_SPIN"), value)) g_settings.spin_ns = value;
+  if (number(getenv("PORTOLAN_DOMAIN_FLAGS"), value)) g_settings.domain_flags = static_cast<uint32_t>(value);
   if (!domain_place(getenv("PORTOLAN_DOMAIN"), g_settings.place, g_error)) {
     complain();
     g_refused = true;
@@ -160,14 +161,16 @@ bool make_task(Process& process, ThreadContext& context) {
   // In this order, so that the names are those that Darwin gives.
   const mach_port_name_t own = task_self(self, process.task, process.space);
   mach_port_name_t bootstrap = MACH_PORT_NULL;
-  if (task_get_special_port(self, process.task, 4, process.space, bootstrap) != KERN_SUCCESS) bootstrap = MACH_PORT_NULL;
+  if (task_get_special_port(self, process.task, 4, process.space, bootstrap) != KERN_SUCCESS)
+    bootstrap = MACH_PORT_NULL;
   process_set_variables(own, bootstrap);
   return true;
 }
 
 bool join(Process& process, ThreadContext& context) {
   new (&process.segment) Segment{};
-  if (!domain_enter(g_settings.place, DomainEntry::join_or_make, kFounder, process.segment, context.thread, g_error))
+  if (!domain_enter(g_settings.place, DomainEntry::join_or_make, kFounder, process.segment, context.thread,
+                    g_error))
     return false;
   life_enter(context.life, process.segment.life(context.thread.index()));
   process.segment.launchd_died = launchd_died;
@@ -178,6 +181,7 @@ bool join(Process& process, ThreadContext& context) {
   const uint32_t rights = guard_open();
   const bool made = make_task(process, context);
   if (made) {
+    if (g_settings.domain_flags != 0) process.segment.header().flags.fetch_or(g_settings.domain_flags);
     launchd_tell(process.segment);
     launchd_ensure(context.thread);
   } else {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this process knows of its domain, and each thread of itself: the only globals between the C functions and the
-// kernel, which is handed everything as arguments.
+// What this process knows of its domain, and each thread of itself: the only globals between the C functions
+// and the kernel, which is handed everything as arguments.
 //
-// Process lies on a page that a fork wipes (MADV_WIPEONFORK): a child, however it was made, finds epoch 0 and joins
-// afresh; a vfork child shares it. ThreadContext is thread-local and is copied by a fork: a context whose epoch is not
-// the process's belongs to another life and attaches again (KERNEL.md 14).
+// Process lies on a page that a fork wipes (MADV_WIPEONFORK): a child, however it was made, finds epoch 0 and
+// joins afresh; a vfork child shares it. ThreadContext is thread-local and is copied by a fork: a context
+// whose epoch is not the process's belongs to another life and attaches again (KERNEL.md 14).
 #pragma once
 
 #include <signal.h>
@@ -31,8 +31,8 @@ struct Process {
   Segment segment;
 };
 
-// Signals that arrived inside a section, to be sent again at its end: one asynchronous one, after which they are
-// blocked, and those few that never are.
+// Signals that arrived inside a section, to be sent again at its end: one asynchronous one, after which they
+// are blocked, and those few that never are.
 inline constexpr unsigned kDeferredMax = 3;
 
 struct ThreadContext {
@@ -57,15 +57,17 @@ struct Settings {
   bool sites = false;         // PORTOLAN_SITES
   bool guard = true;          // PORTOLAN_GUARD
   uint64_t spin_ns = 10'000;  // PORTOLAN_SPIN
-  DomainPlace place;          // PORTOLAN_DOMAIN
+  uint32_t domain_flags =
+      0;              // PORTOLAN_DOMAIN_FLAGS: what our domain is asked to do from now on (DomainFlag)
+  DomainPlace place;  // PORTOLAN_DOMAIN
 };
 const Settings& settings();
 
 // Sets the process up if the library's constructor has not run yet; called by everything that may come first.
 void runtime_init();
 
-// Joins the domain, as a task of its own, if that was not tried yet, and attaches the calling thread. The caller has
-// marked a section. False: no domain; the reason was written to standard error.
+// Joins the domain, as a task of its own, if that was not tried yet, and attaches the calling thread. The
+// caller has marked a section. False: no domain; the reason was written to standard error.
 bool runtime_enter(ThreadContext& context);
 // The calling thread leaves the domain; a later trap attaches it again.
 void runtime_leave(ThreadContext& context);

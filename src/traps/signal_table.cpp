@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of the program's handlers, and sigaction on it. One writer at a time, who blocks all signals, so that no
-// trampoline of its own thread can wait for it; a reader takes a row again that changed under it.
+// The table of the program's handlers, and sigaction on it. One writer at a time, who blocks all signals, so
+// that no trampoline of its own thread can wait for it; a reader takes a row again that changed under it.
 #include "traps/signal_table.hpp"
 
 #include <errno.h>
@@ -132,7 +132,8 @@ int signal_action(int signal, const struct sigaction* action, struct sigaction* 
     errno = EINVAL;
     return -1;
   }
-  struct sigaction wanted {}, before{};
+  struct sigaction wanted {
+  }, before{};
   if (action != nullptr) wanted = *action;  // bad memory faults here, with nothing locked
   int result = 0;
   {

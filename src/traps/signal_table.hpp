@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the program wants done on each signal, where the kernel was told to call our trampoline. Private to src/traps.
+// What the program wants done on each signal, where the kernel was told to call our trampoline. Private to
+// src/traps.
 #pragma once
 
 #include <signal.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The trampoline, and what is known of the program's handlers.
 //
-// The table of handlers is written by one thread at a time, with all signals blocked, and read by trampolines at any time:
-// each row has a sequence number. If a thread dies here, so does the process.
+// The table of handlers is written by one thread at a time, with all signals blocked, and read by trampolines
+// at any time: each row has a sequence number. If a thread dies here, so does the process.
 #include "traps/signals.hpp"
 
 #include <errno.h>
@@ -25,7 +25,8 @@ namespace {
 
 constexpr uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
 // Raised by instructions: they are never blocked by us, for a blocked one kills.
-constexpr uint64_t kSynchronous = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS);
+constexpr uint64_t kSynchronous =
+    bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS);
 // The C library's own: cancellation, and changes of user id, which wait for every thread.
 constexpr uint64_t kLibrary = bit(32) | bit(33);
 constexpr uint64_t kAlwaysOpen = bit(SIGSEGV) | bit(SIGBUS);
@@ -37,11 +38,14 @@ uint64_t& mask_of(ucontext_t& context) {
   return *reinterpret_cast<uint64_t*>(&context.uc_sigmask);
 }
 
-bool is_fault(int signal, const siginfo_t& info) { return (bit(signal) & kSynchronous) != 0 && info.si_code > 0; }
+bool is_fault(int signal, const siginfo_t& info) {
+  return (bit(signal) & kSynchronous) != 0 && info.si_code > 0;
+}
 
 void send_to_self(const siginfo_t& info) {
   const long pid = syscall(SYS_getpid), tid = syscall(SYS_gettid);
-  if (syscall(SYS_rt_tgsigqueueinfo, pid, tid, info.si_signo, &info) != 0) syscall(SYS_tgkill, pid, tid, info.si_signo);
+  if (syscall(SYS_rt_tgsigqueueinfo, pid, tid, info.si_signo, &info) != 0)
+    syscall(SYS_tgkill, pid, tid, info.si_signo);
 }
 
 void set_default(int signal) {
@@ -50,7 +54,8 @@ void set_default(int signal) {
   real().sigaction(signal, &action, nullptr);
 }
 
-// Keeps a signal for the end of the section; false when there is no room, which a well-behaved program never sees.
+// Keeps a signal for the end of the section; false when there is no room, which a well-behaved program never
+// sees.
 bool defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupted) {
   if (context.deferred == kDeferredMax) return false;
   if (context.deferred == 0) context.old_mask = mask_of(interrupted);
@@ -79,7 +84,8 @@ void run_handler(int signal, siginfo_t* info, ucontext_t* interrupted, const Sig
     reinterpret_cast<void (*)(int)>(row.handler)(signal);
 }
 
-// A fault of the kernel's own code, inside a trap that can never go on: its section ends here, as if the thread had died.
+// A fault of the kernel's own code, inside a trap that can never go on: its section ends here, as if the
+// thread had died.
 void abandon(ThreadContext& context) {
   if (context.epoch != 0 && g_process != nullptr && context.epoch == g_process->epoch.load()) {
     const uint32_t rights = guard_open();
@@ -109,12 +115,14 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
     return;
   }
   const SignalRow row = signal_row(signal);
-  if (row.handler == reinterpret_cast<uintptr_t>(SIG_DFL) || row.handler == reinterpret_cast<uintptr_t>(SIG_IGN)) {
+  if (row.handler == reinterpret_cast<uintptr_t>(SIG_DFL) ||
+      row.handler == reinterpret_cast<uintptr_t>(SIG_IGN)) {
     by_default(signal, *info, fault, row.handler);
     errno = saved_errno;
     return;
   }
-  // Handlers that stand in for system calls (SYS) or watch instructions (TRAP) return to where they came from.
+  // Handlers that stand in for system calls (SYS) or watch instructions (TRAP) return to where they came
+  // from.
   const bool broken = context.section != 0 && fault && signal != SIGSYS && signal != SIGTRAP;
   if (broken) abandon(context);
   errno = saved_errno;

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals and the kernel (KERNEL.md 12, 20). Every handler that the program installs is called through a trampoline:
+// Signals and the kernel (KERNEL.md 12, 20). Every handler that the program installs is called through a
+// trampoline:
 //
 //   outside a section   the program's handler runs, with the mask that it asked for
-//   inside a section    an asynchronous signal is kept, all others are blocked, the interrupt word changes: a wait that
-//                       may be interrupted ends by itself, under its object's lock. The end of the section sends the
-//                       signal again. So a handler never runs, nor jumps away, while a lock is held or a list waited on
-//   a fault             in the copy routines: mended. In the segment itself: the domain is lost, and the trap returns
+//   inside a section    an asynchronous signal is kept, all others are blocked, the interrupt word changes: a
+//   wait that
+//                       may be interrupted ends by itself, under its object's lock. The end of the section
+//                       sends the signal again. So a handler never runs, nor jumps away, while a lock is held
+//                       or a list waited on
+//   a fault             in the copy routines: mended. In the segment itself: the domain is lost, and the trap
+//   returns
 //                       KERN_TERMINATED. Anywhere else: the program's handler, or its death by this signal
 //
-// The trampoline handles SIGSEGV and SIGBUS always; for the rest it stands only where the program has a handler. It uses
-// thread-local memory alone: the segment may be closed to it.
+// The trampoline handles SIGSEGV and SIGBUS always; for the rest it stands only where the program has a
+// handler. It uses thread-local memory alone: the segment may be closed to it.
 //
-// Divergence from Linux: SEGV and BUS are never blocked, and handlers start with all signals blocked for an instant.
+// Divergence from Linux: SEGV and BUS are never blocked, and handlers start with all signals blocked for an
+// instant.
 #pragma once
 
 #include "traps/runtime.hpp"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C library's signal functions as the program calls them, so that every handler goes through the trampoline and the
-// two faults that we mend are never blocked. Their own names are given as assembler names: the library's prototypes
-// differ from release to release.
+// The C library's signal functions as the program calls them, so that every handler goes through the
+// trampoline and the two faults that we mend are never blocked. Their own names are given as assembler names:
+// the library's prototypes differ from release to release.
 //
-// Not here: handlers installed by raw system calls, or by functions of the C library that call its own sigaction inside
-// (abort). Those run inside sections; one that never returns is found by the next trap.
+// Not here: handlers installed by raw system calls, or by functions of the C library that call its own
+// sigaction inside (abort). Those run inside sections; one that never returns is found by the next trap.
 #include <errno.h>
 #include <portolan/export.h>
 #include <signal.h>
@@ -20,7 +20,8 @@ namespace {
 using Handler = void (*)(int);
 
 Handler install(int signal, Handler handler, int flags, bool block_itself) {
-  struct sigaction action {}, old{};
+  struct sigaction action {
+  }, old{};
   action.sa_handler = handler;
   action.sa_flags = flags;
   sigemptyset(&action.sa_mask);
@@ -48,7 +49,8 @@ bool g_interrupts[65];  // siginterrupt(): signal() is not to restart system cal
 extern "C" {
 
 PORTOLAN_EXPORT int portolan_sigaction(int, const struct sigaction*, struct sigaction*) __asm__("sigaction");
-PORTOLAN_EXPORT int portolan_sigaction2(int, const struct sigaction*, struct sigaction*) __asm__("__sigaction");
+PORTOLAN_EXPORT int portolan_sigaction2(int, const struct sigaction*,
+                                        struct sigaction*) __asm__("__sigaction");
 PORTOLAN_EXPORT Handler portolan_signal(int, Handler) __asm__("signal");
 PORTOLAN_EXPORT Handler portolan_bsd_signal(int, Handler) __asm__("bsd_signal");
 PORTOLAN_EXPORT Handler portolan_ssignal(int, Handler) __asm__("ssignal");

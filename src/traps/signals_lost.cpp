@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trap that lost its memory cannot go on, nor undo anything. Its function's frame is found by unwinding, as the one
-// that encloses the outermost Trap, and is returned from as a debugger would: with the caller's registers as its frame
-// saved them. Nothing in between has anything to clean up but the section mark and the deferred signals.
+// A trap that lost its memory cannot go on, nor undo anything. Its function's frame is found by unwinding, as
+// the one that encloses the outermost Trap, and is returned from as a debugger would: with the caller's
+// registers as its frame saved them. Nothing in between has anything to clean up but the section mark and the
+// deferred signals.
 #include "traps/signals_lost.hpp"
 
 #include <mach/kern_return.h>
@@ -35,7 +36,8 @@ _Unwind_Reason_Code look(_Unwind_Context* frame, void* argument) {
   const uintptr_t stack = _Unwind_GetCFA(frame);
   const auto low = static_cast<uintptr_t>(search.interrupted->uc_mcontext.gregs[REG_RSP]);
   // The handler's own frames may lie anywhere, on another stack; then come those of the trap, upwards.
-  if (stack <= search.trap || stack < low || stack > search.trap + (uintptr_t{1} << 20)) return _URC_NO_REASON;
+  if (stack <= search.trap || stack < low || stack > search.trap + (uintptr_t{1} << 20))
+    return _URC_NO_REASON;
   greg_t* registers = search.interrupted->uc_mcontext.gregs;
   constexpr struct {
     int number, place;
@@ -63,13 +65,16 @@ bool return_from_trap(uintptr_t, ucontext_t&) { return false; }
 }  // namespace
 
 bool segment_lost(ThreadContext& context, const void* address, ucontext_t& interrupted) {
-  if (g_process == nullptr || g_process->segment.base() == nullptr || !g_process->segment.contains(address, 1)) return false;
+  if (g_process == nullptr || g_process->segment.base() == nullptr ||
+      !g_process->segment.contains(address, 1))
+    return false;
   mark_lost(*g_process);
   if (context.section == 0 || !return_from_trap(context.section_sp, interrupted)) return false;
   context.section = 0;
   if (context.deferred != 0) {
     for (uint32_t i = 0; i < context.deferred; i++)
-      syscall(SYS_rt_tgsigqueueinfo, syscall(SYS_getpid), syscall(SYS_gettid), context.saved[i].si_signo, &context.saved[i]);
+      syscall(SYS_rt_tgsigqueueinfo, syscall(SYS_getpid), syscall(SYS_gettid), context.saved[i].si_signo,
+              &context.saved[i]);
     context.deferred = 0;
     *reinterpret_cast<uint64_t*>(&interrupted.uc_sigmask) = context.old_mask;
   }

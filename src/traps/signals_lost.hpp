@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of a domain whose memory went away under a trap (KERNEL.md 17): its file was cut short, or a page was lost.
-// Private to src/traps.
+// The end of a domain whose memory went away under a trap (KERNEL.md 17): its file was cut short, or a page
+// was lost. Private to src/traps.
 #pragma once
 
 #include <ucontext.h>
@@ -9,8 +9,8 @@
 
 namespace portolan {
 
-// For a SIGBUS at `address`. True: it was in the segment, inside a trap; the domain is marked lost, and on return from
-// the handler the trap's function returns KERN_TERMINATED to its caller.
+// For a SIGBUS at `address`. True: it was in the segment, inside a trap; the domain is marked lost, and on
+// return from the handler the trap's function returns KERN_TERMINATED to its caller.
 bool segment_lost(ThreadContext& context, const void* address, ucontext_t& interrupted);
 
 }  // namespace portolan

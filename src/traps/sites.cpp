@@ -212,7 +212,7 @@ void sites_forget() {
   for (Hint<uint64_t>& entry : g_cache) entry.store(0);
 }
 
-uint32_t record_site(Thread& self) {
+__attribute__((noinline)) uint32_t record_site(Thread& self) {
   Segment& segment = self.segment();
   if (segment.zone(ipc::kZoneSite).element_size == 0) return 0;
   self.now_ns = monotonic_ns();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Into the kernel and out again.
 //
-// If we die here: the life word is marked, and whatever the kernel's functions left is recovered by others. If a handler
-// of a kind that we do not know jumps out of here: the next trap, or the thread's end, finds the section abandoned.
+// If we die here: the life word is marked, and whatever the kernel's functions left is recovered by others.
+// If a handler of a kind that we do not know jumps out of here: the next trap, or the thread's end, finds the
+// section abandoned.
 #include "traps/trap.hpp"
 
 #include "ipc/space.hpp"
@@ -91,7 +92,8 @@ Handle<ipc::Task> Trap::task_named(mach_port_name_t value) const {
   const ipc::Space& own = segment.at(g_process->space);
   if (name.index() != 0 && name.index() < own.table_size) {
     const ipc::Entry& entry = ipc::entry_at(segment, g_process->space, name.index());
-    if (entry.generation() == name.generation() && entry.has(ipc::kTypeSend) && entry.object == g_process->task_port)
+    if (entry.generation() == name.generation() && entry.has(ipc::kTypeSend) &&
+        entry.object == g_process->task_port)
       return g_process->task;
   }
   if (!name.valid()) return {};

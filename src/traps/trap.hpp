@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // One entry into the kernel from a public C function: the only way in for a program's threads.
 //
-//   Trap trap;                                     // joins or attaches if need be, marks the section, opens the guard
-//   if (!trap.ok()) return KERN_TERMINATED;        // or MACH_SEND_INVALID_DEST …: no domain, or the domain is lost
-//   return trap.leave(ipc::x(trap.thread(), trap.space(), …));
+//   Trap trap;                                     // joins or attaches if need be, marks the section, opens
+//   the guard if (!trap.ok()) return KERN_TERMINATED;        // or MACH_SEND_INVALID_DEST …: no domain, or
+//   the domain is lost return trap.leave(ipc::x(trap.thread(), trap.space(), …));
 //
-// While a Trap lives, handlers of asynchronous signals are deferred to its end (KERNEL.md 12); one that arrives changes
-// the thread's interrupt word, so that an interruptible wait ends at once, leaves its list and returns `interrupted`.
-// The handler then runs from ~Trap, outside any section, where it may trap itself or jump away. So a caller that
-// restarts an interrupted call does so with a new Trap.
+// While a Trap lives, handlers of asynchronous signals are deferred to its end (KERNEL.md 12); one that
+// arrives changes the thread's interrupt word, so that an interruptible wait ends at once, leaves its list
+// and returns `interrupted`. The handler then runs from ~Trap, outside any section, where it may trap itself
+// or jump away. So a caller that restarts an interrupted call does so with a new Trap.
 //
-// The destructor settles what is owed, closes the guard, and only then lets deferred signals through. Who wants the
-// current code in errno-like variables copies it out before. Not for kernel code: that is handed a Thread&.
+// The destructor settles what is owed, closes the guard, and only then lets deferred signals through. Who
+// wants the current code in errno-like variables copies it out before. Not for kernel code: that is handed a
+// Thread&.
 #pragma once
 
 #include "ipc/objects.hpp"
@@ -33,8 +34,8 @@ class Trap {
   Handle<ipc::Task> task() const { return g_process->task; }
   Handle<ipc::Space> space() const { return g_process->space; }
 
-  // The task, or the space of the task, that a name in the caller's space denotes, if it is the control port of one that
-  // is not ending; empty otherwise. For one's own task that is two loads.
+  // The task, or the space of the task, that a name in the caller's space denotes, if it is the control port
+  // of one that is not ending; empty otherwise. For one's own task that is two loads.
   Handle<ipc::Task> task_named(mach_port_name_t name) const;
   Handle<ipc::Space> space_named(mach_port_name_t name) const;
 
@@ -47,13 +48,13 @@ class Trap {
  private:
   void enter();
   ThreadContext& context_;
-  uint32_t rights_ = 0;       // of the guard, as they were
-  uint32_t outer_ = 0;        // section depth before
+  uint32_t rights_ = 0;  // of the guard, as they were
+  uint32_t outer_ = 0;   // section depth before
   bool ok_ = false;
 };
 
-// Recording of the stack that acquires what a trap acquires; set by the recorder, called at trap entry when the domain
-// or the environment asks for sites. The answer goes to Thread::site.
+// Recording of the stack that acquires what a trap acquires; set by the recorder, called at trap entry when
+// the domain or the environment asks for sites. The answer goes to Thread::site.
 extern uint32_t (*g_record_site)(Thread& self);
 
 }  // namespace portolan

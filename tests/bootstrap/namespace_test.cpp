@@ -20,7 +20,6 @@ namespace portolan::test {
 namespace {
 
 using bootstrap::ServiceName;
-using ipc::Service;
 using ipc::Subset;
 
 bool reap(Thread& self, uint32_t item) {

@@ -83,6 +83,7 @@ class Fsck : public testing::Test {
     server.notify(member, MACH_NOTIFY_PORT_DESTROYED, 0, receive);
     // Names that come and go leave a free list.
     std::vector<mach_port_name_t> names;
+    names.reserve(24);
     for (int i = 0; i < 24; i++) names.push_back(client.port_with_send());
     for (int i = 0; i < 24; i += 2) client.destroy(names[static_cast<size_t>(i)]);
     once = server.give(member, MACH_MSG_TYPE_MAKE_SEND_ONCE, client);

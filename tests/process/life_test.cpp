@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks come and go: joining, every way to fork and exec, threads that end, sudden deaths, launchd's own. What is checked
-// is in tests/programs/life.c, which speaks the public calls only; each case has a domain to itself.
+// Tasks come and go: joining, every way to fork and exec, threads that end, sudden deaths, launchd's own.
+// What is checked is in tests/programs/life.c, which speaks the public calls only; each case has a domain to
+// itself.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -66,7 +67,7 @@ TEST(Life, ADomainInWhichNobodyLivesIsDiscarded) {
     usleep(20000);
   }
   ASSERT_GT(launchd, 1);
-  struct stat before{};
+  struct stat before {};
   ASSERT_EQ(0, stat((domain.path() + "/segment.v1").c_str(), &before));
   kill(launchd, SIGKILL);
   first.kill_hard();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Domains that a program may not or cannot join: it goes on without, after one line that says why and what to do.
+// Domains that a program may not or cannot join: it goes on without, after one line that says why and what to
+// do.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -19,8 +20,8 @@ struct Outcome {
   int status;
 };
 Outcome run(const std::string& domain, const std::string& before = "true") {
-  const std::string command = "exec 2>&1; unset PORTOLAN_DOMAIN; " + before + "; PORTOLAN_DOMAIN='" + domain + "' exec '" +
-                              std::string(PORTOLAN_TEST_PROGRAMS_DIR) + "/life' refused";
+  const std::string command = "exec 2>&1; unset PORTOLAN_DOMAIN; " + before + "; PORTOLAN_DOMAIN='" + domain +
+                              "' exec '" + std::string(PORTOLAN_TEST_PROGRAMS_DIR) + "/life' refused";
   Outcome outcome{"", -1};
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return outcome;

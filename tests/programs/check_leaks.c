@@ -6,6 +6,7 @@
 //   check_leaks crash N        like piled, then dies by SIGSEGV;  exit N: like piled, then exits with 3
 //   check_leaks fork N         like piled, in a child
 //   check_leaks threads N      N threads, one reference each, all ended
+//   check_leaks linger N       like piled, then sleeps
 // What was leaked is printed as "leaked COUNT".
 #include <mach/mach.h>
 #include <pthread.h>
@@ -113,5 +114,6 @@ int main(int argc, char** argv) {
   }
   pile_up(count);
   if (strcmp(what, "crash") == 0) raise(SIGSEGV);
+  if (strcmp(what, "linger") == 0) sleep(60);
   return strcmp(what, "exit") == 0 ? 3 : 0;
 }

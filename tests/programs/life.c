@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes as tasks: joining, forking in every way, ending in every way. `life CASE`; see tests/process/life_test.cpp.
+// Processes as tasks: joining, forking in every way, ending in every way. `life CASE`; see
+// tests/process/life_test.cpp.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +42,8 @@ static int pid_behind(mach_port_t task) {
 static int wait_for(pid_t child) {
   int status = 0;
   expect(waitpid(child, &status, 0) == child);
-  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) fprintf(stderr, "child died of signal %d\n", WTERMSIG(status));
+  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+    fprintf(stderr, "child died of signal %d\n", WTERMSIG(status));
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -101,12 +103,14 @@ static mach_port_t receive_right(mach_port_t from) {
     right_message_t message;
     char room[256];
   } buffer;
-  check(mach_msg(&buffer.message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof buffer, from, PATIENCE, MACH_PORT_NULL));
+  check(mach_msg(&buffer.message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof buffer, from, PATIENCE,
+                 MACH_PORT_NULL));
   expect(buffer.message.header.msgh_id == kRight);
   return buffer.message.port.name;
 }
 
-// ---------------------------------------------------------------------------------------------------------- joining
+// ----------------------------------------------------------------------------------------------------------
+// joining
 
 static void joins(void) {
   expect(MACH_PORT_VALID(mach_task_self()));
@@ -197,7 +201,8 @@ static void late_traps(void) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- forking
+// ----------------------------------------------------------------------------------------------------------
+// forking
 
 static void forks(void) {
   const mach_port_t port = with_send(new_port());
@@ -289,10 +294,18 @@ static void images(void) {
         send_right(handed_on(), mine, MACH_MSG_TYPE_COPY_SEND);
         pthread_t thread;
         switch (way) {
-          case 0: execl(g_self, g_self, "inherited", (char*)NULL); break;
-          case 1: execv(g_self, arguments); break;
-          case 2: execvp(g_self, arguments); break;
-          case 3: execle(g_self, g_self, "inherited", (char*)NULL, environ); break;
+          case 0:
+            execl(g_self, g_self, "inherited", (char*)NULL);
+            break;
+          case 1:
+            execv(g_self, arguments);
+            break;
+          case 2:
+            execvp(g_self, arguments);
+            break;
+          case 3:
+            execle(g_self, g_self, "inherited", (char*)NULL, environ);
+            break;
           case 4: {
             const int fd = open(g_self, O_RDONLY | O_CLOEXEC);
             fexecve(fd, arguments, environ);
@@ -301,7 +314,8 @@ static void images(void) {
           case 5:  // by another thread than the first
             pthread_create(&thread, NULL, execs, NULL);
             for (;;) pause();
-          default: syscall(SYS_execve, g_self, arguments, environ);  // unseen by the library
+          default:
+            syscall(SYS_execve, g_self, arguments, environ);  // unseen by the library
         }
         _exit(8);
       }
@@ -361,7 +375,8 @@ static void leaves(void) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ dying
+// ------------------------------------------------------------------------------------------------------------
+// dying
 
 static void* sleeps(void* unused) {
   (void)unused;
@@ -415,7 +430,8 @@ static pid_t launchd_of_domain(void) {
     if (n <= 0) continue;
     text[n] = 0;
     const size_t first = strlen(text);
-    if (first + 1 < (size_t)n && strstr(text, "portolan-launchd") != NULL && strcmp(text + first + 1, domain) == 0)
+    if (first + 1 < (size_t)n && strstr(text, "portolan-launchd") != NULL &&
+        strcmp(text + first + 1, domain) == 0)
       found = atoi(entry->d_name);
   }
   closedir(list);
@@ -483,7 +499,8 @@ static void stays(void) {
   await_line();
 }
 
-// -------------------------------------------------------------------------------------------------------- refusals
+// --------------------------------------------------------------------------------------------------------
+// refusals
 
 static void refused(void) {
   expect(mach_task_self() == MACH_PORT_NULL);
@@ -515,21 +532,11 @@ int main(int argc, char** argv) {
   static const struct {
     const char* name;
     void (*run)(void);
-  } kCases[] = {{"joins", joins},
-                {"threads", threads_end},
-                {"late", late_traps},
-                {"forks", forks},
-                {"raw", raw_forks},
-                {"library", library_forks},
-                {"inherited", inherited},
-                {"images", images},
-                {"leaves", leaves},
-                {"killed", killed},
-                {"launchd", launchd_killed},
-                {"both", both_killed},
-                {"stays", stays},
-                {"refused", refused},
-                {"lost", lost}};
+  } kCases[] = {{"joins", joins},         {"threads", threads_end},    {"late", late_traps},
+                {"forks", forks},         {"raw", raw_forks},          {"library", library_forks},
+                {"inherited", inherited}, {"images", images},          {"leaves", leaves},
+                {"killed", killed},       {"launchd", launchd_killed}, {"both", both_killed},
+                {"stays", stays},         {"refused", refused},        {"lost", lost}};
   static char self[512];
   const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   if (length > 0) self[length] = 0;

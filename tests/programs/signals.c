@@ -51,10 +51,18 @@ static void storm(void) {
     buffer_t buffer;
     mach_port_t name = MACH_PORT_NULL;
     switch (rounds++ % 5) {
-      case 0: (void)mach_port_deallocate(mach_task_self(), task_self_trap()); break;
-      case 1: expect(receive(&buffer, port, 1) == MACH_RCV_TIMED_OUT); break;  // rarely lasts so long
-      case 2: (void)send_number(other, MACH_MSG_TYPE_COPY_SEND, 5, 5, 0); break;
-      case 3: (void)receive(&buffer, other, 0); break;
+      case 0:
+        (void)mach_port_deallocate(mach_task_self(), task_self_trap());
+        break;
+      case 1:
+        expect(receive(&buffer, port, 1) == MACH_RCV_TIMED_OUT);
+        break;  // rarely lasts so long
+      case 2:
+        (void)send_number(other, MACH_MSG_TYPE_COPY_SEND, 5, 5, 0);
+        break;
+      case 3:
+        (void)receive(&buffer, other, 0);
+        break;
       default:
         if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &name) == KERN_SUCCESS)
           (void)mach_port_mod_refs(mach_task_self(), name, MACH_PORT_RIGHT_RECEIVE, -1);
@@ -82,8 +90,8 @@ static void nested(void) {
   timer(200);
   while (now() < end) {
     buffer_t buffer;
-    const kern_return_t code = mach_msg(&buffer.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0,
-                                        sizeof buffer, port, 2, MACH_PORT_NULL);
+    const kern_return_t code = mach_msg(&buffer.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT,
+                                        0, sizeof buffer, port, 2, MACH_PORT_NULL);
     expect(code == MACH_RCV_TIMED_OUT || code == MACH_RCV_INTERRUPTED);
     (void)mach_port_deallocate(mach_task_self(), task_self_trap());
   }
@@ -92,7 +100,8 @@ static void nested(void) {
   expect(refs_of(mach_task_self(), MACH_PORT_RIGHT_SEND) == 1);
 }
 
-// A receive that was asked to be interrupted is; one that was not goes on. The handler runs before it returns.
+// A receive that was asked to be interrupted is; one that was not goes on. The handler runs before it
+// returns.
 static void* alarms(void* thread) {
   for (int i = 0; i < 3; i++) {
     usleep(50000);
@@ -107,12 +116,12 @@ static void interrupted(void) {
   expect(pthread_create(&other, NULL, alarms, &self) == 0);
   buffer_t buffer;
   double start = now();
-  expect_code(MACH_RCV_INTERRUPTED, mach_msg(&buffer.header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0, sizeof buffer, port, 0,
-                                             MACH_PORT_NULL));
+  expect_code(MACH_RCV_INTERRUPTED, mach_msg(&buffer.header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0,
+                                             sizeof buffer, port, 0, MACH_PORT_NULL));
   expect(g_hits == 1 && now() - start < 5);
   start = now();
-  expect_code(MACH_RCV_TIMED_OUT, mach_msg(&buffer.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof buffer, port, 300,
-                                           MACH_PORT_NULL));
+  expect_code(MACH_RCV_TIMED_OUT, mach_msg(&buffer.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof buffer,
+                                           port, 300, MACH_PORT_NULL));
   expect(g_hits == 3 && now() - start > 0.25);
   pthread_join(other, NULL);
 }
@@ -146,7 +155,8 @@ static void actions(void) {
   expect(old.sa_handler == notes && (old.sa_flags & SA_RESTART) != 0 && (old.sa_flags & SA_SIGINFO) == 0);
   expect(sigismember(&old.sa_mask, SIGUSR2) == 1 && sigismember(&old.sa_mask, SIGHUP) == 0);
   expect(signal(SIGUSR2, notes) == SIG_DFL);
-  expect(raise(SIGUSR1) == 0 && raise(SIGUSR2) == 0 && g_place == 2 && g_order[0] == SIGUSR1 && g_order[1] == SIGUSR2);
+  expect(raise(SIGUSR1) == 0 && raise(SIGUSR2) == 0 && g_place == 2 && g_order[0] == SIGUSR1 &&
+         g_order[1] == SIGUSR2);
   expect(signal(SIGUSR2, SIG_IGN) == notes && raise(SIGUSR2) == 0 && g_place == 2);
   expect(signal(SIGUSR2, SIG_DFL) == SIG_IGN);
   // Once only.

@@ -48,6 +48,14 @@ std::string place(const Segment& segment, uint64_t offset) {
 
 }  // namespace
 
+std::string describe_entry(const Segment& segment, uint32_t index, uint32_t entry) {
+  const LogEntry& it = segment.slot(index).log[entry];
+  char text[160];
+  snprintf(text, sizeof text, "%s was %#llx", place(segment, it.where.load() >> 4).c_str(),
+           static_cast<unsigned long long>(it.old.load()));
+  return text;
+}
+
 std::string describe_thread(const Segment& segment, uint32_t index) {
   const ThreadSlot& slot = segment.slot(index);
   char text[160];
@@ -55,10 +63,7 @@ std::string describe_thread(const Segment& segment, uint32_t index) {
   snprintf(text, sizeof text, "thread %u: state %u, %u changes not committed", index, slot.state.load(), length);
   std::string all = text;
   for (uint32_t i = length; i-- > 0 && i + 4 >= length;) {
-    const uint64_t where = slot.log[i].where.load();
-    snprintf(text, sizeof text, "%s %s was %#llx", i + 1 == length ? " (latest first:" : ",",
-             place(segment, where >> 4).c_str(), static_cast<unsigned long long>(slot.log[i].old.load()));
-    all += text;
+    all += (i + 1 == length ? " (latest first: " : ", ") + describe_entry(segment, index, i);
     if (i == 0 || i + 4 == length) all += ")";
   }
   const uint32_t held = std::min(slot.held_count.load(), kHeldMax);

@@ -9,5 +9,7 @@
 namespace portolan::proof {
 
 std::string describe_thread(const Segment& segment, uint32_t slot);
+// One entry of its log: the cell, and what it was.
+std::string describe_entry(const Segment& segment, uint32_t slot, uint32_t entry);
 
 }  // namespace portolan::proof

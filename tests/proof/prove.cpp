@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <linux/futex.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,7 @@ class Proof {
   }
 
   void run() {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);  // see Image: children's mappings must come to the same addresses
     const Report staged = ipc::fsck(w_.segment());
     World::require(staged.clean(), staged.text().c_str());
     const Image base(w_.segment());
@@ -101,7 +103,11 @@ class Proof {
                                                     options_.sabotage.offset);
     return [this, &word, last = word.load(), seen = 0u]() mutable {
       const uint32_t now = word.load();
-      if (now > last && ++seen == options_.sabotage.nth) word.store(last);
+      if (now > last && ++seen == options_.sabotage.nth) {
+        if (options_.sabotage.offset == offsetof(ThreadSlot, log_length))
+          copy_text(row_.sabotaged, sizeof row_.sabotaged, describe_entry(w_.segment(), victim_, last));
+        word.store(last);
+      }
       last = word.load();
     };
   }

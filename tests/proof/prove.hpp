@@ -42,6 +42,7 @@ struct Row {
   std::atomic<uint32_t> outcomes[kOutcomes];  // recovered copies that led to each
   uint32_t findings;
   Finding finding[kFindings];
+  char sabotaged[160];  // the cell whose log entry was left out, if that was the sabotage
   // For the process that recovers: how far it is.
   std::atomic<uint32_t> at, way;
   std::atomic<uint64_t> beats;

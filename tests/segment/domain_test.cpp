@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Domains as files: made once by many at a time, joined, listed, read, discarded, removed. Refusals of what others could
-// have put there are in tests/process/refusal_test.cpp.
+// Domains as files: made once by many at a time, joined, listed, read, discarded, removed. Refusals of what
+// others could have put there are in tests/process/refusal_test.cpp.
 #include "segment/domain.hpp"
 
 #include <gtest/gtest.h>
@@ -171,7 +171,9 @@ TEST_F(Domains, WhatCannotBeCompletedLeavesNothing) {
 }
 
 TEST_F(Domains, LeftoversOfDeadBuildersAreSwept) {
-  EXPECT_EQ(0, system(("touch '" + path_ + "/segment.v1.5.5.new' && chmod 600 '" + path_ + "/segment.v1.5.5.new'").c_str()));
+  EXPECT_EQ(
+      0, system(("touch '" + path_ + "/segment.v1.5.5.new' && chmod 600 '" + path_ + "/segment.v1.5.5.new'")
+                    .c_str()));
   Segment segment;
   Thread self;
   EXPECT_TRUE(enter(segment, self)) << error_.message;
@@ -225,7 +227,8 @@ TEST(DomainPlaces, NamesAndPaths) {
   EXPECT_TRUE(place.is_private);
   EXPECT_TRUE(domain_place("./x", place, error));
   EXPECT_EQ('/', place.path[0]);
-  for (const char* bad : {"", ".", "..", ".hidden", "a b", "a\nb", "\xc3\xa4"}) EXPECT_FALSE(domain_place(bad, place, error));
+  for (const char* bad : {"", ".", "..", ".hidden", "a b", "a\nb", "\xc3\xa4"})
+    EXPECT_FALSE(domain_place(bad, place, error));
   EXPECT_EQ(DomainFault::bad_name, error.code);
   EXPECT_FALSE(domain_place(("/" + std::string(2000, 'x')).c_str(), place, error));
 }

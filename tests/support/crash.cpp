@@ -29,8 +29,12 @@ constexpr size_t kLine = Line::kBytes;
 constexpr uint64_t kTick = 20'000'000;          // how often a step that does not end is looked at
 constexpr uint64_t kPatience = 10'000'000'000;  // for a body that sleeps
 
+// Far from where mmap puts things by itself: the bodies' own mappings come to the same addresses in each child.
 std::byte* map_memory(uint64_t size) {
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  static uintptr_t next = 0x100000000000;
+  void* hint = reinterpret_cast<void*>(next);
+  next += (size + 0xffffff) / 0x1000000 * 0x1000000;
+  void* memory = mmap(hint, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     perror("crash: no memory for an image");
     _exit(2);

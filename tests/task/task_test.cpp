@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks in a segment: birth with and without an embryo, special and registered ports, threads' ports, and the end, with
-// nothing left over. Several tasks in one process; every test ends with a sound kernel and every element returned.
+// Tasks in a segment: birth with and without an embryo, special and registered ports, threads' ports, and the
+// end, with nothing left over. Several tasks in one process; every test ends with a sound kernel and every
+// element returned.
 #include "task/task.hpp"
 
 #include <gtest/gtest.h>
@@ -32,8 +33,10 @@ bool reap(Thread& self, uint32_t item) {
 class Tasks : public testing::Test {
  protected:
   Tasks() : length_(Segment::span(ipc::small_geometry())) {
-    static const bootstrap::Layers layers = bootstrap::make_layers(ipc::make_layers({reap, nullptr, task_finish_thread}));
-    memory_ = mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    static const bootstrap::Layers layers =
+        bootstrap::make_layers(ipc::make_layers({reap, nullptr, task_finish_thread}));
+    memory_ =
+        mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     segment_.format(memory_, ipc::small_geometry());
     ipc::install(segment_, layers);
     EXPECT_TRUE(self_.attach(segment_, 0));
@@ -50,13 +53,15 @@ class Tasks : public testing::Test {
     }
     settle(self_);
     EXPECT_EQ("", ipc::fsck(segment_).text());
-    for (unsigned zone = 0; zone < kMaxZones; zone++) EXPECT_EQ(fresh_[zone], in_use(zone)) << "zone " << zone;
+    for (unsigned zone = 0; zone < kMaxZones; zone++)
+      EXPECT_EQ(fresh_[zone], in_use(zone)) << "zone " << zone;
     munmap(memory_, length_);
   }
 
   uint32_t in_use(unsigned zone) const {
     uint32_t used = 0;
-    for (uint32_t i = 1; i < segment_.zone(zone).carved; i++) used += segment_.element(zone, i).allocated() ? 1 : 0;
+    for (uint32_t i = 1; i < segment_.zone(zone).carved; i++)
+      used += segment_.element(zone, i).allocated() ? 1 : 0;
     return used;
   }
   Handle<Task> make(uint32_t pid = 4711, const Inheritance& from = {}) {
@@ -72,7 +77,8 @@ class Tasks : public testing::Test {
   Name port_in(Handle<Task> task) {
     Name name;
     EXPECT_EQ(KERN_SUCCESS, ipc::port_allocate(self_, space(task), MACH_PORT_RIGHT_RECEIVE, name));
-    EXPECT_EQ(KERN_SUCCESS, ipc::port_insert_right(self_, space(task), name, space(task), name, MACH_MSG_TYPE_MAKE_SEND));
+    EXPECT_EQ(KERN_SUCCESS,
+              ipc::port_insert_right(self_, space(task), name, space(task), name, MACH_MSG_TYPE_MAKE_SEND));
     return name;
   }
   mach_port_type_t type(Handle<Task> task, mach_port_name_t name) {
@@ -112,7 +118,8 @@ TEST_F(Tasks, FlavoursConvertDownwards) {
   for (unsigned have = 0; have < 4; have++) {
     const Name name{special(task, which[have])};
     for (unsigned want = 0; want < 4; want++)
-      EXPECT_EQ(have <= want, static_cast<bool>(task_of_name(self_, space(task), name, static_cast<Strength>(want))));
+      EXPECT_EQ(have <= want,
+                static_cast<bool>(task_of_name(self_, space(task), name, static_cast<Strength>(want))));
   }
   EXPECT_EQ(special(task, 3), special(task, 3));
 }
@@ -175,7 +182,8 @@ TEST_F(Tasks, SpecialPortsAnswerTheirCodes) {
   };
   EXPECT_EQ(KERN_NO_ACCESS, set(1, port.value));
   EXPECT_EQ(KERN_NO_ACCESS, set(2, port.value));
-  for (const int which : {0, 3, 5, 6, 7, 11, 99}) EXPECT_EQ(KERN_INVALID_ARGUMENT, set(which, port.value)) << which;
+  for (const int which : {0, 3, 5, 6, 7, 11, 99})
+    EXPECT_EQ(KERN_INVALID_ARGUMENT, set(which, port.value)) << which;
   EXPECT_EQ(MACH_SEND_INVALID_RIGHT, set(4, 0xdead03));
   const mach_port_name_t root = special(task, 4);
   EXPECT_EQ(KERN_SUCCESS, set(4, port.value));
@@ -278,13 +286,14 @@ TEST_F(Tasks, TheControlPortDiesLast) {
   const Name inbox = port_in(watcher), lost = port_in(victim);
   Name seen, control;
   mach_msg_type_name_t disposition = 0;
-  ASSERT_EQ(KERN_SUCCESS, ipc::port_extract_right(self_, space(victim), lost, MACH_MSG_TYPE_MAKE_SEND, space(watcher), seen,
-                                                  disposition));
+  ASSERT_EQ(KERN_SUCCESS, ipc::port_extract_right(self_, space(victim), lost, MACH_MSG_TYPE_MAKE_SEND,
+                                                  space(watcher), seen, disposition));
   control.value = task_self(self_, victim, space(watcher));
   for (const Name watched : {control, seen}) {
     Name old;
-    ASSERT_EQ(KERN_SUCCESS, ipc::port_request_notification(self_, space(watcher), watched, MACH_NOTIFY_DEAD_NAME, 0,
-                                                           space(watcher), inbox, MACH_MSG_TYPE_MAKE_SEND_ONCE, old));
+    ASSERT_EQ(KERN_SUCCESS,
+              ipc::port_request_notification(self_, space(watcher), watched, MACH_NOTIFY_DEAD_NAME, 0,
+                                             space(watcher), inbox, MACH_MSG_TYPE_MAKE_SEND_ONCE, old));
   }
   task_terminate(self_, victim);
   EXPECT_FALSE(task_of_name(self_, space(watcher), control, Strength::name));
@@ -329,7 +338,8 @@ TEST_F(Tasks, NoMemoryIsACodeAndChangesNothing) {
   segment_.populate_budget = 0;
   Handle<Task> task;
   kern_return_t code = KERN_SUCCESS;
-  for (unsigned i = 0; i < 100 && code == KERN_SUCCESS; i++) code = task_create(self_, {}, {{}, 0, parent}, task);
+  for (unsigned i = 0; i < 100 && code == KERN_SUCCESS; i++)
+    code = task_create(self_, {}, {{}, 0, parent}, task);
   EXPECT_EQ(KERN_RESOURCE_SHORTAGE, code);
   EXPECT_EQ("", ipc::fsck(segment_).text());
   segment_.populate_budget = -1;

@@ -195,7 +195,7 @@ TEST_F(AddressSpace, ProtectPutsBackWhatItChangedBeforeItFailed) {
   const uint64_t address = some(3 * kP);
   protect(segment, address, kP, false, VM_PROT_READ);
   // A page of a file that was opened for reading only: it can never be written.
-  mmap(bytes(address + 2 * kP), kP, PROT_READ, MAP_SHARED | MAP_FIXED, reader, 0);
+  ASSERT_NE(MAP_FAILED, mmap(bytes(address + 2 * kP), kP, PROT_READ, MAP_SHARED | MAP_FIXED, reader, 0));
   EXPECT_EQ(KERN_PROTECTION_FAILURE, protect(segment, address, 3 * kP, false, VM_PROT_DEFAULT));
   EXPECT_FALSE(writable(address));
   EXPECT_TRUE(writable(address + kP));
@@ -344,6 +344,7 @@ TEST_F(AddressSpace, OnlyPrivateAnonymousMemoryIsKept) {
 
 TEST_F(AddressSpace, ManyThreadsNeverGetTheSameMemory) {
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; t++) {
     threads.emplace_back([t] {
       const char mine = static_cast<char>(t + 1);
