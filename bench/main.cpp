@@ -28,31 +28,45 @@ const char kUsage[] =
     "  --quick        a tenth of the rounds\n"
     "  --output FILE  where the results go (default build/bench/results.json)\n";
 
-int first_cpu() {
+// The CPUs that this process may use.
+std::vector<int> usable_cpus() {
+  std::vector<int> cpus;
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return {0};
   for (size_t i = 0; i < CPU_SETSIZE; i++) {
-    if (CPU_ISSET(i, &set)) return static_cast<int>(i);
+    if (CPU_ISSET(i, &set)) cpus.push_back(static_cast<int>(i));
   }
-  return 0;
+  return cpus;
 }
 
+struct Placement {
+  const char* name;
+  int server;
+  int client;
+};
+
 std::vector<Case> all_cases() {
+  const std::vector<int> cpus = usable_cpus();
+  std::vector<Placement> placements = {{"free placement", -1, -1}, {"both on one CPU", cpus[0], cpus[0]}};
+  if (cpus.size() > 1) placements.push_back({"a CPU each", cpus[0], cpus[1]});
   std::vector<Case> cases;
-  for (int cpu : {-1, first_cpu()}) {
-    const std::string measure =
-        std::string("round trip, 64 bytes, ") + (cpu < 0 ? "free placement" : "both on one CPU");
-    cases.push_back({measure, "Portolan mach_msg", "mach", "round-trip", false, cpu});
-    cases.push_back({measure, "Portolan mach_msg, PORTOLAN_SPIN=0", "mach", "round-trip", true, cpu});
-    cases.push_back({measure, kReference, "socket", "round-trip", false, cpu});
-    cases.push_back({measure, "futex, blocking", "futex", "round-trip", false, cpu});
+  for (const Placement& place : placements) {
+    const std::string measure = std::string("round trip, 64 bytes, ") + place.name;
+    const auto add = [&](const char* subject, const char* kind, bool spin_off) {
+      cases.push_back({measure, subject, kind, "round-trip", spin_off, place.server, place.client});
+    };
+    add("Portolan mach_msg", "mach", false);
+    add("Portolan mach_msg, PORTOLAN_SPIN=0", "mach", true);
+    add(kReference, "socket", false);
+    add("futex, blocking", "futex", false);
   }
-  cases.push_back({"one way, 64 bytes, each message", "Portolan mach_msg", "mach", "one-way", false, -1});
-  cases.push_back({"one way, 64 bytes, each message", kReference, "socket", "one-way", false, -1});
-  cases.push_back(
-      {"a megabyte and an answer", "Portolan mach_msg, out of line", "mach", "megabyte", false, -1});
-  cases.push_back({"a megabyte and an answer", kReference, "socket", "megabyte", false, -1});
+  const std::string one_way = "one way, 64 bytes, each message";
+  cases.push_back({one_way, "Portolan mach_msg", "mach", "one-way", false, -1, -1});
+  cases.push_back({one_way, kReference, "socket", "one-way", false, -1, -1});
+  const std::string megabyte = "a megabyte and an answer";
+  cases.push_back({megabyte, "Portolan mach_msg, out of line", "mach", "megabyte", false, -1, -1});
+  cases.push_back({megabyte, kReference, "socket", "megabyte", false, -1, -1});
   return cases;
 }
 

@@ -99,13 +99,15 @@ Pair::Pair(const Case& what, const std::string& peer, const PrivateDomain& domai
   for (int* descriptor : {&control[0], &control[1], &sockets[0], &sockets[1]})
     *descriptor = high(*descriptor);
 
-  std::vector<std::string> arguments = {peer, "server", what.kind, what.shape,
-                                        "bench." + std::to_string(number)};
-  if (what.cpu >= 0) arguments.push_back(std::to_string(what.cpu));
+  const std::string service = "bench." + std::to_string(number);
+  const auto arguments = [&](const char* role, int cpu) {
+    std::vector<std::string> all = {peer, role, what.kind, what.shape, service};
+    if (cpu >= 0) all.push_back(std::to_string(cpu));
+    return all;
+  };
   const std::vector<std::string> variables = environment(what, domain.path());
-  server_ = start(peer, arguments, variables, -1, memory, sockets[0]);
-  arguments[1] = "client";
-  client_ = start(peer, arguments, variables, control[1], memory, sockets[1]);
+  server_ = start(peer, arguments("server", what.server_cpu), variables, -1, memory, sockets[0]);
+  client_ = start(peer, arguments("client", what.client_cpu), variables, control[1], memory, sockets[1]);
   control_ = control[0];
   for (int descriptor : {memory, control[1], sockets[0], sockets[1]}) close(descriptor);
 }

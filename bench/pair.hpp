@@ -18,7 +18,8 @@ struct Case {
   std::string kind;   // mach, socket or futex
   std::string shape;  // round-trip, one-way or megabyte
   bool spin_off = false;
-  int cpu = -1;  // where both peers are pinned; -1: nowhere
+  int server_cpu = -1;  // where they are pinned; -1: nowhere
+  int client_cpu = -1;
 };
 
 // A directory for a domain of our own, removed at the end.

@@ -8,6 +8,7 @@
 // look.
 #include "bootstrap/table.hpp"
 #include "ipc/port.hpp"
+#include "task/task.hpp"
 
 namespace portolan::bootstrap {
 
@@ -81,10 +82,14 @@ bool port_gone(Thread& self, Handle<Port> handle) {
 bool owner_gone(Thread& self, Handle<Task> handle) {
   const Task& task = self.segment().at(handle);
   const uint32_t pid = task.credentials.pid;
-  // An exec ends the task, not the process: that still owns what it registered.
+  // An exec ends the task, not the process: that still owns what it registered. So does a process whose pid
+  // another task carries: an embryo that it did not claim, or the image before.
   const bool ended = (task.flags & ipc::kTaskExecing) == 0;
-  if (ended && !unbind_all(self, [&](const Service& service) { return service.owner_pid == pid; }))
-    return false;
+  const bool process_lives = static_cast<bool>(task_of_pid(self.segment(), pid));
+  auto theirs = [&](const Service& service) {
+    return service.owner_pid == pid && (service.owner == handle.index || !process_lives);
+  };
+  if (ended && !unbind_all(self, theirs)) return false;
   transact(self, Needs{}, [&](Txn& txn) {
     Locked<Task> locked = txn.lock(handle);
     txn.set(locked->flags, locked->flags | kTaskNamesGone);

@@ -181,17 +181,28 @@ void stack_lines(Paragraph& out, const Finding& finding, const Share& share, boo
              "  came in unseen: no stack was recorded");
     return;
   }
-  // What called main, or started the thread, says nothing.
+  // What called main, or started the thread, says nothing; neither does what the C++ library calls in
+  // between.
   size_t shown = stack.frames.size();
   for (size_t i = stack.guilty; i < stack.frames.size() && !style.verbose; i++)
     if (stack.frames[i].function == "main") shown = i + 1;
-  while (!style.verbose && shown > stack.guilty + 1 &&
-         base_name(stack.frames[shown - 1].module).rfind("libc.so", 0) == 0)
-    shown--;
-  size_t widest = 0;
-  for (size_t i = 0; i < shown; i++) widest = std::max(widest, function_text(stack.frames[i]).size());
-  size_t longest = 0;
-  for (size_t i = 0; i < shown; i++) longest = std::max(longest, place_text(stack.frames[i]).size());
+  while (!style.verbose && shown > stack.guilty + 1 && stack.frames[shown - 1].runtime) shown--;
+  std::vector<std::pair<std::string, std::string>> rows;  // function, place
+  for (size_t i = 0; i < shown; i++) {
+    size_t passed = i;
+    while (!style.verbose && passed < shown && stack.frames[passed].runtime) passed++;
+    if (passed - i > 1) {
+      rows.emplace_back("... " + grouped(passed - i) + " of the C++ library", "");
+      i = passed - 1;
+    } else {
+      rows.emplace_back(function_text(stack.frames[i]), place_text(stack.frames[i]));
+    }
+  }
+  size_t widest = 0, longest = 0;
+  for (const auto& [function, place] : rows) {
+    if (!place.empty()) widest = std::max(widest, function.size());
+    longest = std::max(longest, place.size());
+  }
   const size_t used = lead.size() + room + 2;
   if (style.width != 0 && used + widest + 1 + longest > style.width) {
     const size_t left = style.width > used + 25 ? style.width - used - 1 : 24;
@@ -199,11 +210,9 @@ void stack_lines(Paragraph& out, const Finding& finding, const Share& share, boo
     widest = std::min(widest, left - longest);
   }
   std::string number = std::string(room - count.size(), ' ') + count;
-  for (size_t i = 0; i < shown; i++) {
-    std::string function =
-        cut_middle(function_text(stack.frames[i]), style.width == 0 ? std::string::npos : widest);
-    const std::string place =
-        cut_middle(place_text(stack.frames[i]), style.width == 0 ? std::string::npos : longest);
+  for (auto& [function, place] : rows) {
+    if (style.width != 0) function = cut_middle(function, place.empty() ? widest + 1 + longest : widest);
+    if (style.width != 0) place = cut_middle(place, longest);
     if (!place.empty()) function.resize(std::max(function.size(), widest), ' ');
     out.line(lead + number + "  " + function + (place.empty() ? "" : " " + place));
     lead = "                ";

@@ -46,7 +46,7 @@ Stacks::Stacks(const Snapshot& snapshot, Symbols& symbols, std::vector<std::stri
     : snapshot_(snapshot), symbols_(symbols), ignored_(std::move(ignored)) {}
 
 bool Stacks::blameless(const Frame& frame) const {
-  if (is_library(frame) || is_runtime(frame)) return true;
+  if (is_library(frame) || frame.runtime) return true;
   const std::string name = function_name(frame);
   return std::any_of(ignored_.begin(), ignored_.end(), [&](const std::string& glob) {
     return glob_match(glob, name) || glob_match(glob, frame.function);
@@ -70,6 +70,7 @@ const Stack& Stacks::of(uint32_t site) {
         stack.call = public_call(function_name(frame));
         continue;
       }
+      frame.runtime = is_runtime(frame);
       stack.frames.push_back(std::move(frame));
     }
   }

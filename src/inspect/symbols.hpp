@@ -22,6 +22,7 @@ struct Frame {
   std::string build_id;
   uint64_t offset = 0;   // in the module's file
   bool inlined = false;  // into the next frame
+  bool runtime = false;  // of the language's own library: set by Stacks
 };
 
 class Symbols {

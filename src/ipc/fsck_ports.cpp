@@ -121,9 +121,9 @@ void Walk::check_life(uint32_t index) {
   if ((sum.travelling != 0) != port.is(kPortInTransit))
     report_.add("P6", name, ": the receive right is ", sum.travelling != 0 ? "" : "not ",
                 "on its way, but it says otherwise");
-  if (port.life() == kPortDead &&
-      (port.queue_head != 0 || port.msgcount != sum.promised || port.receiver_head != 0 || port.sender_head != 0 ||
-       port.links != 0 || port.requests != 0 || port.no_senders != 0 || port.port_destroyed != 0))
+  if (port.life() == kPortDead && (port.queue_head != 0 || port.msgcount != sum.promised ||
+                                   port.receiver_head != 0 || port.sender_head != 0 || port.links != 0 ||
+                                   port.requests != 0 || port.no_senders != 0 || port.port_destroyed != 0))
     report_.add("P7", name, " is dead, but something hangs on it");
 }
 

@@ -133,7 +133,9 @@ mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
   uint64_t address = 0;
   if (d.count != 0) {
     address = out.user.map(d.count);
-    if (address == 0 || !copy_chain(out, d.word, address)) {
+    const bool copied = address != 0 && copy_chain(out, d.word, address);
+    if (address != 0 && !copied) out.user.unmap(address, d.count);
+    if (!copied) {
       finish_memory(out, d, 0, deallocate, d.copy, 0);
       return MACH_MSG_VM_SPACE;
     }

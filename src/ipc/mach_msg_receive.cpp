@@ -163,7 +163,7 @@ void fire_armed(const Receive& receive, Kmsg& kmsg) {
   while (receive.segment().at(handle).armed != 0) {
     transact(receive.self, Needs{}, [&](Txn& txn) {
       Locked<Port> port = txn.lock(handle);
-      requests_fire_possible(txn, port, 3);
+      requests_fire_possible(txn, port, 2);
       return 0;
     });
   }

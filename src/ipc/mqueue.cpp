@@ -74,11 +74,20 @@ void number(Txn& txn, Locked<Port>& port, Kmsg& kmsg) {
   txn.add(port->seqno, 1);
 }
 
+// How many receivers one message is offered to in one transaction, for each of them is owed a wake.
+constexpr unsigned kAskedAtOnce = 5;
+
 // Offers a message to the receivers of one list; true when one of them got it. One with a small buffer and
-// MACH_RCV_LARGE is sent away with the size, and the next is asked, up to a limit: then the message is queued.
-bool offer(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, Cell<uint32_t>& head, Cell<uint32_t>& tail) {
+// MACH_RCV_LARGE is sent away with the size, and the next is asked, up to a limit: then the message is queued, and
+// whoever still waits is asked by port_settle.
+bool offer(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, Cell<uint32_t>& head, Cell<uint32_t>& tail,
+           unsigned& asked) {
   Kmsg& kmsg = txn.segment().at(handle);
-  for (unsigned asked = 0; head != 0 && asked < 3; asked++) {
+  for (; head != 0; asked++) {
+    if (asked == kAskedAtOnce) {
+      port_settle_later(txn, port);
+      return false;
+    }
     const uint32_t id = head;
     Frame& frame = txn.segment().frame(id);
     const bool fit = fits(kmsg, frame.room, frame.option);
@@ -97,13 +106,14 @@ bool offer(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, Cell<uint32_t>& he
 
 // To the receivers that wait on the port, then to those on the first of its sets.
 bool offer_everywhere(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle) {
-  bool taken = offer(txn, port, handle, port->receiver_head, port->receiver_tail);
+  unsigned asked = 0;
+  bool taken = offer(txn, port, handle, port->receiver_head, port->receiver_tail, asked);
   uint32_t next = port->links;
   for (unsigned i = 0; !taken && next != 0 && i < kSetsAtOnce; i++) {
     Link& link = txn.segment().at(Handle<Link>{next});
     next = link.port_next;
     Locked<Pset> pset = txn.lock(Handle<Pset>{link.pset});
-    taken = offer(txn, port, handle, pset->receiver_head, pset->receiver_tail);
+    taken = offer(txn, port, handle, pset->receiver_head, pset->receiver_tail, asked);
   }
   return taken;
 }
@@ -117,18 +127,24 @@ void pop_head(Txn& txn, Locked<Port>& port, Kmsg& kmsg) {
   mqueue_promise_slots(txn, port, 1);
 }
 
-// A queue that holds messages meets a set: its waiters are served, and the member is marked ready if any message is
-// left. True when nothing is left to do here.
-bool serve_set(Txn& txn, Locked<Port>& port, Locked<Pset>& pset, Handle<Link> link, unsigned most) {
-  for (unsigned served = 0; port->queue_head != 0 && pset->receiver_head != 0; served++) {
-    if (served == most) return false;
+// Messages that are queued meet receivers that wait: true when one of the two has run out.
+bool serve(Txn& txn, Locked<Port>& port, Cell<uint32_t>& head, Cell<uint32_t>& tail, unsigned& asked) {
+  while (port->queue_head != 0 && head != 0) {
+    if (asked == kAskedAtOnce) return false;
     const Handle<Kmsg> handle{port->queue_head};
     Kmsg& kmsg = txn.segment().at(handle);
     const uint32_t after = kmsg.link;
-    if (!offer(txn, port, handle, pset->receiver_head, pset->receiver_tail)) return pset->receiver_head == 0;
+    if (!offer(txn, port, handle, head, tail, asked)) return head == 0;
+    asked++;
     txn.set(kmsg.link, after);
     pop_head(txn, port, kmsg);
   }
+  return true;
+}
+
+// The same for a set, whose member is marked ready if any message is left.
+bool serve_set(Txn& txn, Locked<Port>& port, Locked<Pset>& pset, Handle<Link> link, unsigned& asked) {
+  if (!serve(txn, port, pset->receiver_head, pset->receiver_tail, asked)) return false;
   if (port->queue_head != 0) link_make_ready(txn, pset, link);
   return true;
 }
@@ -305,13 +321,19 @@ void port_settle(Thread& self, Handle<Port> handle) {
       more = false;
       Locked<Port> port = txn.lock(handle);
       if (!port->active()) return 0;
+      unsigned asked = 0;
+      if (!serve(txn, port, port->receiver_head, port->receiver_tail, asked)) {
+        more = true;
+        batch--;
+        return 0;
+      }
       uint32_t walk = port->links;
       for (unsigned i = 0; walk != 0 && i < batch * kSetsAtOnce; i++) walk = txn.segment().at(Handle<Link>{walk}).port_next;
       for (unsigned i = 0; walk != 0 && i < kSetsAtOnce; i++) {
         const Handle<Link> link{walk};
         walk = txn.segment().at(link).port_next;
         Locked<Pset> pset = txn.lock(Handle<Pset>{txn.segment().at(link).pset});
-        if (serve_set(txn, port, pset, link, 2)) continue;
+        if (serve_set(txn, port, pset, link, asked)) continue;
         more = true;  // this batch again
         batch--;
         return 0;

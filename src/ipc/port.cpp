@@ -191,7 +191,7 @@ bool port_reap_step(Thread& self, Handle<Port> handle) {
       notify_cancel(txn, kept, Handle<Port>{txn.segment().at(kept).local});
       return 0;
     }
-    if (!requests_fire_dead(txn, port, 3)) return 0;
+    if (!requests_fire_dead(txn, port, 2)) return 0;
     txn.set(port->receiver, 0);
     txn.set(port->context, 0);
     txn.set(port->state, (port->state & ~(3u | kPortGuarded | kPortStrict)) | kPortDead);

@@ -45,13 +45,10 @@ uint32_t bucket_of(uint32_t hash, uint32_t buckets) {
   return at < buckets ? at : at & (span / 2 - 1);
 }
 
-uint32_t next_random(Txn& txn, Locked<Space>& space) {
-  uint32_t x = space->random;
+uint32_t next_random(uint32_t x) {
   x ^= x << 13;
   x ^= x >> 17;
-  x ^= x << 5;
-  txn.set(space->random, x);
-  return x;
+  return x ^ x << 5;
 }
 
 // The next slot that was never used, by the walk of ports 2.2; 0 when there is none.
@@ -59,14 +56,15 @@ uint32_t take_virgin(Txn& txn, Locked<Space>& space) {
   for (Virgin& block : space->virgin) {
     uint32_t low = block.low, high = block.high;
     if (high == 0) continue;
-    uint32_t found = 0;
+    uint32_t found = 0, random = space->random;
     for (unsigned looked = 0; looked < 512 && low <= high && found == 0; looked++) {
-      const bool lowest = block.walk == 0 || low < 9 || (next_random(txn, space) & 1) != 0;
+      const bool lowest = block.walk == 0 || low < 9 || ((random = next_random(random)) & 1) != 0;
       const uint32_t candidate = lowest ? low++ : high--;
       // A chosen name may have taken it long ago.
       if (entry_at(txn.segment(), space.handle(), candidate).bits == 0) found = candidate;
       if (block.walk == 0) txn.set(block.walk, 1);
     }
+    txn.set(space->random, random);
     txn.set(block.low, low);
     txn.set(block.high, low > high ? 0 : high);
     if (found != 0) return found;
@@ -94,7 +92,8 @@ uint32_t step_generation(Txn& txn, Locked<Space>& space, Entry& entry) {
   static constexpr uint32_t kLast[4] = {0xfb, 0xbb, 0x7b, 0x3b};
   const uint32_t old = entry.generation();
   if (old != 0 && old + kGenerationStep <= kLast[entry.rollover & 3]) return old + kGenerationStep;
-  txn.set(entry.rollover, next_random(txn, space) >> 9 & 3);
+  txn.set(space->random, next_random(space->random));
+  txn.set(entry.rollover, space->random >> 9 & 3);
   return kGenerationFirst;
 }
 

@@ -13,6 +13,7 @@
 
 #include "launchd/corpses.hpp"
 #include "launchd/watch.hpp"
+#include "segment/domain_files.hpp"
 #include "segment/futex.hpp"
 #include "segment/life.hpp"
 #include "segment/text.hpp"
@@ -32,6 +33,13 @@ void complain(const DomainError& error) {
   (void)!write(2, line, strlen(line));
 }
 
+// The segment's memory is gone: so is the domain. Whoever comes next makes another.
+char g_segment_path[kPathMax + 32];
+void domain_lost(int) {
+  unlink(g_segment_path);
+  _exit(1);
+}
+
 int serve(const DomainPlace& place) {
   Segment segment;
   Thread self;
@@ -41,6 +49,8 @@ int serve(const DomainPlace& place) {
     complain(error);
     return 1;
   }
+  Text(g_segment_path) << place.path << "/" << files::segment_name();
+  signal(SIGBUS, domain_lost);
   life_enter(life, segment.life(self.index()));
   segment.header().launchd.store(self.index(), std::memory_order_release);
 

@@ -12,6 +12,8 @@ namespace portolan {
 
 namespace {
 
+constexpr unsigned kRecoverersMost = 64;
+
 void quarantine(Segment& segment) { segment.header().quarantined.fetch_add(1); }
 
 void undo_dead_log(Segment& segment, ThreadSlot& slot) {
@@ -46,13 +48,38 @@ void free_dead_locks(Segment& segment, ThreadSlot& slot, uint32_t victim) {
   slot.held_count.store(0);
 }
 
-// The claim is held when this returns true.
-bool claim(Thread& self, ThreadSlot& slot) {
-  uint32_t holder = slot.claim.load();
-  while (holder != self.index()) {
-    if (holder != 0 && !self.segment().is_dead(holder)) return false;
-    if (slot.claim.compare_exchange(holder, self.index())) break;
+void stage1(Segment& segment, ThreadSlot& slot, uint32_t victim);
+bool claim(Thread& self, ThreadSlot& slot, unsigned depth = 0);
+
+// Takes a claim over from a recoverer that died, but only after its own open transaction, which may have been at this
+// very slot, is undone. Its slot is claimed meanwhile, so that it does not come to belong to somebody alive.
+bool take_over(Thread& self, ThreadSlot& slot, uint32_t holder, unsigned depth) {
+  Segment& segment = self.segment();
+  ThreadSlot& other = segment.slot(holder);
+  if (depth == kRecoverersMost) {
+    quarantine(segment);  // no chain of recoverers, each killed at the next, is so long
+    return false;
   }
+  const bool claimed_before = other.claim.load() == self.index();
+  if (!claim(self, other, depth + 1)) return false;
+  const bool dead = segment.is_dead(holder) && other.state.load() != kSlotFree;
+  if (dead) stage1(segment, other, holder);
+  uint32_t expected = holder;
+  const bool taken = dead && slot.claim.compare_exchange(expected, self.index());
+  if (!claimed_before) other.claim.store(0, std::memory_order_release);
+  return taken;
+}
+
+// The claim is held when this returns true. False: somebody alive has it, or had it just now.
+bool claim(Thread& self, ThreadSlot& slot, unsigned depth) {
+  uint32_t holder = slot.claim.load();
+  if (holder == self.index()) return true;
+  if (holder != 0) {
+    if (!self.segment().is_dead(holder) || !take_over(self, slot, holder, depth)) return false;
+  } else if (!slot.claim.compare_exchange(holder, self.index())) {
+    return false;
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // against Thread::attach, which looks the other way round
   return true;
 }
 
@@ -116,6 +143,16 @@ void distrust_counts(Segment& segment, ThreadSlot& slot) {
   }
 }
 
+// Is anything left to be finished? Then there was no memory for it.
+bool unfinished(const ThreadSlot& slot) {
+  for (const Frame& frame : slot.frames) {
+    if (frame.state != 0) return true;
+    for (const Hold& hold : frame.holds)
+      if (hold.kind != 0) return true;
+  }
+  return slot.pending_count != 0;
+}
+
 }  // namespace
 
 bool restore_word(Segment& segment, uint64_t where, uint64_t old) {
@@ -139,7 +176,7 @@ bool recover_locks(Thread& self, uint32_t victim) {
   if (slot.stage1.load() != 0) return true;
   const bool claimed_before = slot.claim.load() == self.index();
   if (!claim(self, slot)) return false;
-  if (segment.is_dead(victim)) stage1(segment, slot, victim);
+  if (segment.is_dead(victim) && slot.state.load() != kSlotFree) stage1(segment, slot, victim);
   if (!claimed_before) slot.claim.store(0, std::memory_order_release);
   return true;
 }
@@ -182,14 +219,20 @@ bool recover_thread(Thread& self, uint32_t victim) {
   settle(self);
   if (segment.upper != nullptr && segment.upper->finish_thread != nullptr) segment.upper->finish_thread(self, slot);
   store_freed(self, slot);
+  if (unfinished(slot)) {
+    slot.claim.store(0, std::memory_order_release);
+    return false;
+  }
   empty_magazines(self, slot);
   slot.depth.init(0);
   drop_claims(segment, victim);
   segment.header().recovered.fetch_add(1);
-  slot.claim.store(0);
-  crash_fence();
-  segment.life(victim).word.store(0);
+  // Once it is free nobody takes it before the claim on it ends. The life word goes on saying dead until then: so it is
+  // recovered again if we die before it is free.
+  slot.tid.store(0);
   slot.state.store(kSlotFree, std::memory_order_release);
+  crash_fence();
+  slot.claim.store(0, std::memory_order_release);
   return true;
 }
 
@@ -202,6 +245,13 @@ unsigned recover_dead_threads(Thread& self) {
 }
 
 void declare_dead(Segment& segment, uint32_t victim) { segment.life(victim).word.fetch_or(FUTEX_OWNER_DIED); }
+
+void declare_dead(Segment& segment, uint32_t victim, uint32_t tid) {
+  Hint<uint32_t>& word = segment.life(victim).word;
+  uint32_t seen = word.load();
+  while ((seen & FUTEX_TID_MASK) == tid && !word.compare_exchange(seen, seen | FUTEX_OWNER_DIED)) {
+  }
+}
 
 void recover_own_section(Thread& self) {
   Segment& segment = self.segment();

@@ -25,6 +25,8 @@ unsigned recover_dead_threads(Thread& self);
 
 // Marks a thread dead whose end Linux could not mark: its tid is gone or is ours.
 void declare_dead(Segment& segment, uint32_t victim);
+// The same as long as the slot is that of a thread with this tid: it may have been recovered and taken by another.
+void declare_dead(Segment& segment, uint32_t victim, uint32_t tid);
 
 // A section of this very thread that was left by a jump: undone as if it had died, without giving up the slot.
 void recover_own_section(Thread& self);

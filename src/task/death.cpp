@@ -62,12 +62,12 @@ bool release_one(Txn& txn, Locked<Task>& task) {
 
 }  // namespace
 
-void task_terminate(Thread& self, Handle<Task> handle) {
+void task_terminate(Thread& self, Ref<Task> ref) {
   transact(self, Needs{}, [&](Txn& txn) {
-    Locked<Task> task = txn.lock(handle);
-    if (task->state != ipc::kTaskLive) return 0;
+    Locked<Task> task = txn.lock(ref);
+    if (!task || task->state != ipc::kTaskLive) return 0;
     txn.set(task->state, ipc::kTaskDying);
-    txn.push_work(handle);
+    txn.push_work(task.handle());
     return 0;
   });
 }
@@ -116,16 +116,33 @@ void task_flag(Thread& self, Handle<Task> handle, uint32_t flags, bool on) {
   });
 }
 
+void task_threads_dead(Thread& self, Ref<Task> ref) {
+  Segment& segment = self.segment();
+  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+    const ThreadSlot& slot = segment.slot(i);
+    // In this order: as long as the task is the same, whoever belongs to it does so, and the word is of who
+    // belongs to it.
+    const uint32_t tid = slot.tid.load(std::memory_order_acquire);
+    if (i == self.index() || tid == 0 || slot.state.load() == kSlotFree || slot.task != ref.index) continue;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (segment.at(ref).generation != ref.generation) return;
+    declare_dead(segment, i, tid);
+  }
+}
+
 void task_bury_previous(Thread& self, uint32_t pid) {
   Segment& segment = self.segment();
   for (uint32_t i = 1; i < segment.zone(ipc::kZoneTask).carved; i++) {
-    const Handle<Task> handle{i};
-    if (segment.at(handle).state != ipc::kTaskLive || segment.at(handle).credentials.pid != pid) continue;
-    task_flag(self, handle, ipc::kTaskExecing, true);
-    for (uint32_t slot = 1; slot < segment.header().threads_high.load(); slot++)
-      if (slot != self.index() && segment.slot(slot).state.load() != kSlotFree &&
-          segment.slot(slot).task == i)
-        declare_dead(segment, slot);
+    const Task& candidate = segment.at(Handle<Task>{i});
+    const Ref<Task> ref = segment.ref_of(candidate);
+    if (candidate.state != ipc::kTaskLive || candidate.credentials.pid != pid) continue;
+    const int theirs = transact(self, Needs{}, [&](Txn& txn) {
+      Locked<Task> task = txn.lock(ref);
+      if (!task || task->state != ipc::kTaskLive || task->credentials.pid != pid) return 0;
+      txn.set(task->flags, task->flags | ipc::kTaskExecing);
+      return 1;
+    });
+    if (theirs != 0) task_threads_dead(self, ref);
   }
 }
 

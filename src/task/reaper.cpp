@@ -129,24 +129,18 @@ bool tasks_live(const Segment& segment) {
   return false;
 }
 
-bool Reaper::is_over(Thread& self, Handle<Task> handle) const {
+bool Reaper::is_over(Thread& self, Ref<Task> ref) const {
   Segment& segment = self.segment();
-  const Task& task = segment.at(handle);
-  const uint32_t pid = task.credentials.pid, high = segment.header().threads_high.load();
-  const bool gone = process_gone(pid, task.start_time);
-  bool threads = false;
-  for (uint32_t i = 1; i < high; i++) {
-    if (i == self.index() || !slot_of(segment.slot(i), handle.index)) continue;
-    if (gone)
-      declare_dead(segment, i);
-    else
-      threads = threads || !segment.is_dead(i);
-  }
-  if (gone) {
+  const Task& task = segment.at(ref);
+  const uint32_t pid = task.credentials.pid;
+  if (process_gone(pid, task.start_time)) {
+    task_threads_dead(self, ref);
     recover_dead_threads(self);
     return true;
   }
-  if (threads || self.slot().task == handle.index) return false;
+  if (self.slot().task == ref.index) return false;
+  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++)
+    if (slot_of(segment.slot(i), ref.index) && !segment.is_dead(i)) return false;
   // No thread of it is alive here: perhaps none has trapped yet, or the last one that did has ended.
   if ((task.flags & ipc::kTaskExecing) != 0) return true;
   return inode != 0 && !maps_file(pid, inode);
@@ -158,8 +152,14 @@ void Reaper::sweep_slots(Thread& self) const {
   for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
     ThreadSlot& slot = segment.slot(i);
     const uint32_t tid = slot.tid.load();
-    if (i == self.index() || slot.state.load() == kSlotFree || tid == 0 || segment.is_dead(i)) continue;
-    if (syscall(SYS_tkill, tid, 0) != 0 && errno == ESRCH && slot.tid.load() == tid) declare_dead(segment, i);
+    const bool free = slot.state.load() == kSlotFree;
+    if (i == self.index() || tid == 0 || (!free && segment.is_dead(i))) continue;
+    if (syscall(SYS_tkill, tid, 0) == 0 || errno != ESRCH || slot.tid.load() != tid) continue;
+    uint32_t gone = tid;
+    if (free)
+      slot.tid.compare_exchange(gone, 0);  // it died as it attached or detached
+    else
+      declare_dead(segment, i);
   }
 }
 
@@ -172,14 +172,16 @@ Reaper::Census Reaper::round(Thread& self) const {
   for (uint32_t i = 1; i < segment.zone(ipc::kZoneTask).carved; i++) {
     const Handle<Task> handle{i};
     const Task& task = segment.at(handle);
+    // Whoever looks at the same time may end it, and another task come to lie here.
+    const Ref<Task> ref = segment.ref_of(task);
     switch (task.state) {
       case ipc::kTaskLive:
-        if (!is_over(self, handle)) {
+        if (!is_over(self, ref)) {
           census.tasks++;
           break;
         }
         if (corpse != nullptr) corpse(self, handle);
-        task_terminate(self, handle);
+        task_terminate(self, ref);
         census.ended++;
         break;
       case ipc::kTaskEmbryo: {

@@ -35,7 +35,7 @@ struct Reaper {
   Census round(Thread& self) const;
 
  private:
-  bool is_over(Thread& self, Handle<ipc::Task> task) const;
+  bool is_over(Thread& self, Ref<ipc::Task> task) const;
   void sweep_slots(Thread& self) const;
 };
 

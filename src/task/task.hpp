@@ -68,7 +68,10 @@ Handle<ipc::Port> thread_port(Thread& self, uint32_t slot_index);
 
 // The task ends: its space dies, its special ports are released, its control port dies last. Returns once it
 // is on the caller's work list; settle() does the rest. Nothing happens to a task that is not live.
-void task_terminate(Thread& self, Handle<ipc::Task> task);
+void task_terminate(Thread& self, Ref<ipc::Task> task);
+inline void task_terminate(Thread& self, Handle<ipc::Task> task) {
+  task_terminate(self, self.segment().ref_of(self.segment().at(task)));
+}
 // One bounded step of a dying task at the head of the work list. False: cannot go on now.
 bool task_reap_step(Thread& self, Handle<ipc::Task> task);
 
@@ -80,6 +83,8 @@ inline constexpr uint32_t kTaskRestricted = 16;
 // Whatever else is a task of this pid belongs to an earlier image, or to an earlier process: its threads are
 // dead.
 void task_bury_previous(Thread& self, uint32_t pid);
+// All threads of a task whose process is known to be gone are dead, whatever their life words say.
+void task_threads_dead(Thread& self, Ref<ipc::Task> task);
 
 // -- ports of a task (special.cpp). The codes are those of docs/rules/tasks.md 1.6 and 1.7; names go to the
 // space `to`.

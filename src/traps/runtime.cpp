@@ -267,7 +267,7 @@ void runtime_leave(ThreadContext& context) {
   crash_fence();
   const uint32_t rights = guard_open();
   Thread& self = context.thread;
-  context.section_sp = reinterpret_cast<uintptr_t>(&rights);  // in place of a Trap
+  context.section_sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));  // in place of a Trap
   if (g_process->lost == 0 && self.segment().header().lost.load() == 0) {
     runtime_abandoned(context);
     task_thread_gone(self, self.slot());

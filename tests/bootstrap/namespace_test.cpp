@@ -435,6 +435,17 @@ TEST_F(Namespace, AnExecKeepsWhatTheProcessRegistered) {
   EXPECT_EQ(BOOTSTRAP_SUCCESS, look_up(b, root_b, "theirs"));
 }
 
+TEST_F(Namespace, AnEmbryoThatNobodyClaimedTakesNothing) {
+  check_in(b, root_b, "echo");
+  const uint32_t pid = domain.segment().at(b.handle()).credentials.pid;
+  Handle<ipc::Task> embryo;
+  ASSERT_EQ(KERN_SUCCESS, embryo_make(a.thread(), a.handle(), 4711, pid, embryo));
+  embryo_free(a.thread(), embryo, 4711);
+  settle(a.thread());
+  EXPECT_FALSE(domain.segment().at(embryo).allocated());
+  EXPECT_EQ(1u, services());
+}
+
 TEST_F(Namespace, AnEndingTaskOwnsNothing) {
   transact(a.thread(), Needs{}, [&](Txn& txn) {
     Locked<ipc::Task> task = txn.lock(a.handle());

@@ -41,8 +41,9 @@ Snapshot with_site(World& world, uint32_t site) {
 TEST(Sites, TheSameStackIsTheSameSite) {
   World world;
   std::vector<uint32_t> sites;
-  for (volatile int i = 0; i < 4; i++) {  // not unrolled: one place that calls
-    if (i == 2) sites_forget();           // the segment knows it, too
+  for (int i = 0; i < 4; i++) {
+    __asm__ volatile("" : "+r"(i));  // not unrolled: one place that calls
+    if (i == 2) sites_forget();      // the segment knows it, too
     sites.push_back(record_here(world.self));
   }
   EXPECT_NE(0u, sites[0]);

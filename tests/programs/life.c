@@ -4,17 +4,27 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "user_common.h"
+
+#ifdef __SANITIZE_ADDRESS__
+// The faults of these programs are theirs to handle.
+const char* __asan_default_options(void);
+const char* __asan_default_options(void) { return "handle_segv=0:handle_sigbus=0:detect_leaks=0"; }
+#endif
 
 extern char** environ;
 
@@ -493,6 +503,44 @@ static void both_killed(void) {
   expect(await_launchd(launchd) != 0);
 }
 
+// In a sandbox where launchd cannot be started: living tasks do its work.
+static void sandboxed(void) {
+  // chdir is refused, without which there is no launchd.
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chdir, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = {sizeof code / sizeof code[0], code};
+  expect(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  expect(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+  // Into a domain that has none yet.
+  char domain[600];
+  snprintf(domain, sizeof domain, "%s/inner", getenv("PORTOLAN_DOMAIN"));
+  setenv("PORTOLAN_DOMAIN", domain, 1);
+  execl(g_self, g_self, "stands-in", (char*)NULL);
+  exit(1);
+}
+
+static void stands_in(void) {
+  expect(launchd_of_domain() == 0);
+  const mach_port_t port = with_send(new_port());
+  hand_on(port);
+  for (int i = 0; i < 3; i++) {
+    const pid_t child = fork();
+    if (child == 0) {
+      send_right(handed_on(), with_send(new_port()), MACH_MSG_TYPE_COPY_SEND);
+      for (;;) pause();
+    }
+    const mach_port_t theirs = receive_right(port);
+    expect(kill(child, SIGKILL) == 0);
+    wait_for(child);
+    expect(until_dead(theirs) < 3);
+  }
+  expect(launchd_of_domain() == 0);
+}
+
 // Says its port's name to others by living on: for a test from the outside.
 static void stays(void) {
   say("%d", launchd_of_domain());
@@ -532,11 +580,12 @@ int main(int argc, char** argv) {
   static const struct {
     const char* name;
     void (*run)(void);
-  } kCases[] = {{"joins", joins},         {"threads", threads_end},    {"late", late_traps},
-                {"forks", forks},         {"raw", raw_forks},          {"library", library_forks},
-                {"inherited", inherited}, {"images", images},          {"leaves", leaves},
-                {"killed", killed},       {"launchd", launchd_killed}, {"both", both_killed},
-                {"stays", stays},         {"refused", refused},        {"lost", lost}};
+  } kCases[] = {
+      {"joins", joins},   {"threads", threads_end},   {"late", late_traps},        {"forks", forks},
+      {"raw", raw_forks}, {"library", library_forks}, {"inherited", inherited},    {"images", images},
+      {"leaves", leaves}, {"killed", killed},         {"launchd", launchd_killed}, {"both", both_killed},
+      {"stays", stays},   {"sandboxed", sandboxed},   {"stands-in", stands_in},    {"refused", refused},
+      {"lost", lost}};
   static char self[512];
   const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   if (length > 0) self[length] = 0;

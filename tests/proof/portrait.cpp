@@ -118,11 +118,11 @@ class Painter {
 
   void paint_slot(uint32_t index) {
     const ThreadSlot& slot = segment_.slot(index);
-    // Who has no task and nothing to do is launchd, or one like it.
-    const bool idle = slot.task == 0 && slot.work_head == 0 && slot.frames[0].holds[0].kind == 0;
-    if (slot.state.load() == kSlotFree || (idle && !segment_.is_dead(index))) return;
-    say("thread %u: %s task %u own port %s\n", index, segment_.is_dead(index) ? "dead" : "alive", slot.task.get(),
-        port(slot.kernel_port));
+    if (slot.state.load() == kSlotFree) return;
+    // Who has no task is launchd, or one like it: which one does not matter.
+    if (slot.task != 0 || segment_.is_dead(index))
+      say("thread %u: %s task %u own port %s\n", index, segment_.is_dead(index) ? "dead" : "alive", slot.task.get(),
+          port(slot.kernel_port));
     for (const Frame& frame : slot.frames) {
       for (const Hold& hold : frame.holds) {
         if (hold.kind == 0) continue;

@@ -38,7 +38,7 @@ struct Row {
   std::atomic<uint32_t> done;  // the scenario came to its end; what follows is true
   std::atomic<uint64_t> steps, changes, states, tried, violations;
   std::atomic<uint64_t> kills, kills_inside;
-  std::atomic<uint64_t> deep_states, deep_tried;  // states of recoveries
+  std::atomic<uint64_t> deep;  // recovered states of recoveries, in `tried` too
   std::atomic<uint32_t> outcomes[kOutcomes];  // recovered copies that led to each
   uint32_t findings;
   Finding finding[kFindings];
@@ -57,10 +57,10 @@ struct Sabotage {
 
 struct Options {
   unsigned kills = 20;   // real SIGKILLs at random steps, and as many at random times
-  bool deep = false;     // recoveries are stepped too, and their states recovered
-  unsigned deep_every = 1;  // of how many states one
+  unsigned deep = 4;     // of so many states the recovery is stepped too, and the states of that recovered
   bool ways = true;      // all of them; otherwise launchd's alone
   uint64_t seed = 1;
+  uint64_t enough = UINT64_MAX;  // violations after which the rest is left out
   Sabotage sabotage;     // breaks the kernel on purpose
 };
 

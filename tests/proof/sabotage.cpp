@@ -49,6 +49,8 @@ Planted prove_with(const Listed& listed, const Sabotage& sabotage, bool ways) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     Options options;
     options.kills = 0;
+    options.deep = 0;
+    options.enough = 3;
     options.ways = ways;
     options.sabotage = sabotage;
     prove(listed, options, *row);

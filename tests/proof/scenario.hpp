@@ -51,10 +51,16 @@ class Scenario {
   virtual bool may_sleep() const { return false; }
   // The clock decides how many instructions it takes.
   virtual bool takes_time() const { return false; }
-  // Who runs the trap.
-  virtual Thread& victim() { return a.thread(); }
+  // The segment holds times, or the like, that are others in each run: real kills are recovered, but not compared.
+  virtual bool differs_each_time() const { return false; }
+  // What is staged is unsound by itself: somebody has died in it.
+  virtual bool staged_unsound() const { return false; }
+  // The slot of the thread that runs the trap.
+  virtual uint32_t victim() { return a.thread().index(); }
   // What is to be recovered besides the victim, by launchd's ordinary means: a task of which the victim was the reaper.
   virtual void afterwards() {}
+  // In the end: what the scenario has made besides the world's own tasks.
+  virtual void clear_away() {}
   // Index into outcomes(), seen in a recovered copy; complaints go to the judge. Looks, and changes nothing.
   virtual unsigned outcome(Judge& judge) = 0;
   // Is the portrait decided by the outcome? Not where recovery may legally notice something early or late.

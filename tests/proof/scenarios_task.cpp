@@ -21,7 +21,7 @@ using ipc::Name;
 class Reaping : public Scenario {
  public:
   explicit Reaping(World& world) : Scenario(world) { World::require(other.attach(w.segment(), 0), "another reaper"); }
-  Thread& victim() override { return other; }
+  uint32_t victim() override { return other.index(); }
 
  protected:
   Thread other;
@@ -32,7 +32,7 @@ class Reaping : public Scenario {
 class Terminate : public Reaping {
  public:
   using Reaping::Reaping;
-  std::vector<std::string> outcomes() const override { return {"alive", "ended"}; }
+  std::vector<std::string> outcomes() const override { return {"ended"}; }
   void stage() override {
     bp = w.bootstrap_port(a);
     const mach_port_name_t port = a.port_with_send(), quiet = a.allocate();
@@ -84,7 +84,7 @@ class Terminate : public Reaping {
     judge.equal(0u, w.domain().in_use(ipc::kZoneService), "services");
     judge.equal(2u, w.domain().in_use(ipc::kZoneTask), "tasks");
     judge.equal(2u, w.domain().in_use(ipc::kZoneSpace), "spaces");
-    return 1;
+    return 0;
   }
 
  protected:
@@ -106,15 +106,12 @@ class Recover : public Reaping {
  public:
   using Reaping::Reaping;
   std::vector<std::string> outcomes() const override { return {"recovered"}; }
+  bool staged_unsound() const override { return true; }
   void stage() override {
     to = b.allocate();
     const mach_port_name_t way = b.give_send(to, a);
-    reply = c.allocate();
-    const mach_port_name_t once = c.give(reply, kMakeSendOnce, a);
-    // A receiver of another task was granted a message and has not been woken; a message is in hand; a transaction is
-    // open.
+    // A message with a long body is in hand, and a transaction is open.
     w.put_to_sleep(b, [&] { b.receive(to, 0); });
-    PlainMessage message({way, kCopySend, once, kMoveSendOnce});
     Thread& dying = a.thread();
     auto half = [&] {
       section(dying, [&](Txn& txn) {
@@ -123,14 +120,14 @@ class Recover : public Reaping {
         txn.add(port->refs, 5);
         txn.add(port->srights, 5);
         txn.set(space->used, 77);
-        return stop_here();
+        _exit(0);
+        return 0;
       });
     };
-    w.die_in([&] {
+    World::die_in([&] {
       ipc::kmsg_alloc(dying, 3000);
       half();
     });
-    (void)message;
     declare_dead(w.segment(), dying.index());
   }
   void trap() override { recover_dead_threads(other); }
@@ -143,8 +140,7 @@ class Recover : public Reaping {
   }
 
  private:
-  int stop_here() { _exit(0); }
-  mach_port_name_t to = 0, reply = 0;
+  mach_port_name_t to = 0;
 };
 
 // The recoverer of a granted receiver, with another one behind.
@@ -204,6 +200,7 @@ class Create : public Reaping {
  public:
   using Reaping::Reaping;
   std::vector<std::string> outcomes() const override { return {"no task", "a task"}; }
+  bool differs_each_time() const override { return true; }
   void stage() override {}
   void trap() override {
     ProcessFacts facts;
@@ -232,6 +229,7 @@ class Claim : public Reaping {
  public:
   using Reaping::Reaping;
   std::vector<std::string> outcomes() const override { return {"an embryo", "a task"}; }
+  bool differs_each_time() const override { return true; }
   void stage() override {
     Handle<ipc::Task> embryo;
     World::require(embryo_make(a.thread(), a.handle(), 99, 4711, embryo) == KERN_SUCCESS, "an embryo");
@@ -260,47 +258,51 @@ class Claim : public Reaping {
   Handle<ipc::Task> made;
 };
 
-// A thread comes and goes: attach, its port, detach. What Linux marks at its death is the word that bears its id.
+// A thread comes and goes: attach, its port, detach. Linux marks a dying thread's word if that bears its id; launchd finds
+// by their ids those it could not mark.
 class AttachDetach : public Scenario {
  public:
   using Scenario::Scenario;
   std::vector<std::string> outcomes() const override { return {"nothing is left"}; }
+  bool differs_each_time() const override { return true; }
   void stage() override {
-    // Known in advance, for the slot that attach takes is the first that is free.
+    // Attach takes the first slot that is free.
     Thread probe;
     World::require(probe.attach(w.segment(), 0), "a thread");
     slot = probe.index();
     probe.detach();
-    placeholder.pretend(w.segment(), slot);
   }
-  Thread& victim() override { return placeholder.thread; }
+  uint32_t victim() override { return slot; }
   void trap() override {
     Thread fresh;
-    fresh.attach(w.segment(), 0);
+    fresh.attach(w.segment(), kTid);
     task_thread_attach(fresh, a.handle());
     thread_port(fresh, fresh.index());
     task_thread_gone(fresh, fresh.slot());
     fresh.detach();
   }
-  // Linux says nothing about a thread whose word it could not mark; launchd looks for the ids of threads that are gone.
   void afterwards() override {
-    const uint32_t state = w.segment().slot(slot).state.load();
-    if (state == kSlotFree) return;
-    declare_dead(w.segment(), slot);
-    recover_dead_threads(w.reaper());
+    // As Reaper::sweep_slots does.
+    ThreadSlot& it = w.segment().slot(slot);
+    uint32_t gone = kTid;
+    if (it.tid.load() != kTid) return;
+    if (it.state.load() == kSlotFree) {
+      it.tid.compare_exchange(gone, 0);
+    } else {
+      declare_dead(w.segment(), slot);
+      recover_dead_threads(w.reaper());
+    }
   }
   unsigned outcome(Judge& judge) override {
-    judge.equal(kSlotFree, w.segment().slot(slot).state.load(), "the slot");
     judge.equal(1, w.segment().at(a.handle()).threads.get(), "threads of the task");
+    judge.equal(kSlotFree, w.segment().slot(slot).state.load(), "the slot");
+    judge.equal(0, w.segment().slot(slot).tid.load(), "whose slot it is");
     return 0;
   }
 
  private:
+  static constexpr uint32_t kTid = 0x3fffffff;  // beyond what Linux gives out: nobody alive
   uint32_t slot = 0;
-  struct Placeholder {
-    Thread thread;
-    void pretend(Segment& segment, uint32_t) { World::require(thread.attach(segment, 0), "a thread"), thread.detach_slot(); }
-  } placeholder;
 };
 
 constexpr Listed kTask[] = {

@@ -79,6 +79,18 @@ void World::put_to_sleep(TestTask& task, const std::function<void()>& call) {
   waitpid(pid, nullptr, 0);
 }
 
+void World::die_in(const std::function<void()>& call) {
+  const pid_t pid = fork();
+  require(pid >= 0, "a process that dies");
+  if (pid == 0) {
+    call();
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  require(status == 0, "a death");
+}
+
 mach_port_name_t World::bootstrap_port(TestTask& task) {
   mach_port_name_t name = MACH_PORT_NULL;
   require(task_get_special_port(task.thread(), task.handle(), TASK_BOOTSTRAP_PORT, task.space(), name) == KERN_SUCCESS,

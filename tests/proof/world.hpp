@@ -43,6 +43,8 @@ class World {
   TestTask* task_thread(TestTask& task);
   // The task sleeps in this call from now on: a process of its own makes the call and is stopped for good.
   void put_to_sleep(TestTask& task, const std::function<void()>& call);
+  // Another process makes this call, and dies in it.
+  static void die_in(const std::function<void()>& call);
   // Its name for its bootstrap port.
   mach_port_name_t bootstrap_port(TestTask& task);
   static void require(bool staged, const char* what);

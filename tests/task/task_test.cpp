@@ -48,7 +48,7 @@ class Tasks : public testing::Test {
     EXPECT_EQ("", ipc::fsck(segment_).text());
     for (uint32_t i = 1; i < segment_.zone(ipc::kZoneTask).carved; i++) {
       const Task& task = segment_.at(Handle<Task>{i});
-      if (task.state == ipc::kTaskLive) task_terminate(self_, Handle<Task>{i});
+      if (task.state == ipc::kTaskLive) terminate(Handle<Task>{i});
       if (task.state == ipc::kTaskEmbryo) embryo_free(self_, Handle<Task>{i}, 0);
     }
     settle(self_);
@@ -90,6 +90,7 @@ class Tasks : public testing::Test {
     EXPECT_EQ(wanted, task_get_special_port(self_, task, which, space(task), name)) << which;
     return name;
   }
+  void terminate(Handle<Task> task) { task_terminate(self_, segment_.ref_of(segment_.at(task))); }
   uint32_t state(Handle<Task> task) const { return segment_.at(task).state; }
 
   void* memory_;
@@ -198,7 +199,7 @@ TEST_F(Tasks, SpecialPortsAnswerTheirCodes) {
   // A task that has ended.
   const Handle<Task> ended = make(2);
   const Handle<Space> its = space(ended);
-  task_terminate(self_, ended);
+  terminate(ended);
   mach_port_name_t name = 0;
   EXPECT_EQ(KERN_FAILURE, task_get_special_port(self_, ended, 4, space(task), name));
   EXPECT_EQ(KERN_FAILURE, task_set_special_port(self_, ended, 4, its, MACH_PORT_NULL));
@@ -222,7 +223,7 @@ TEST_F(Tasks, TheTaskHoldsASendRight) {
   };
   look();
   EXPECT_TRUE(status.mps_srights);
-  task_terminate(self_, client);
+  terminate(client);
   settle(self_);
   look();
   EXPECT_FALSE(status.mps_srights);
@@ -295,7 +296,7 @@ TEST_F(Tasks, TheControlPortDiesLast) {
               ipc::port_request_notification(self_, space(watcher), watched, MACH_NOTIFY_DEAD_NAME, 0,
                                              space(watcher), inbox, MACH_MSG_TYPE_MAKE_SEND_ONCE, old));
   }
-  task_terminate(self_, victim);
+  terminate(victim);
   EXPECT_FALSE(task_of_name(self_, space(watcher), control, Strength::name));
   settle(self_);
   EXPECT_EQ(uint32_t{MACH_PORT_TYPE_DEAD_NAME}, type(watcher, control.value));
@@ -318,8 +319,8 @@ TEST_F(Tasks, EndingATaskTwiceOrWithALivingThreadDoesNoHarm) {
   Thread thread;
   ASSERT_TRUE(thread.attach(segment_, 0));
   ASSERT_TRUE(task_thread_attach(thread, task));
-  task_terminate(self_, task);
-  task_terminate(self_, task);
+  terminate(task);
+  terminate(task);
   settle(self_);
   // It waits for its thread, which finds its task ending.
   EXPECT_EQ(uint32_t{ipc::kTaskDying}, state(task));

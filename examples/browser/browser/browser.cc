@@ -42,7 +42,9 @@ int Browser::Run(const std::string& program) {
   loop_.Add(service_);
   loop_.Start(kLoopThreads);
   for (uint32_t i = 0; i < options_.renderers; i++) {
-    renderers_.emplace_back(program, RendererArguments(options_, service, i));
+    std::vector<std::string> arguments = {"--service=" + service, "--index=" + std::to_string(i)};
+    if (options_.unanswered) arguments.push_back("--unanswered");
+    renderers_.emplace_back(Beside(program, "renderer"), arguments);
     LOG() << "renderer " << i << " is " << renderers_.back().pid();
   }
   StartHelpers();

@@ -28,7 +28,7 @@ class Browser {
   Browser(const Browser&) = delete;
   Browser& operator=(const Browser&) = delete;
 
-  // The whole life of the program. Returns its exit status.
+  // The whole life of the program, which was started as `program`. Returns its exit status.
   int Run(const std::string& program);
 
  private:

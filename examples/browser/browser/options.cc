@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line.
+// The browser's command line.
 #include "browser/options.h"
 
 #include <cstdlib>
@@ -59,26 +59,12 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
         return false;
       }
       options->renderers = static_cast<uint32_t>(number);
-    } else if (name == "--type" && value == "renderer") {
-      options->is_renderer = true;
-    } else if (name == "--service") {
-      options->service = value;
-    } else if (name == "--index" && ToNumber(value, 0, 31, &number)) {
-      options->index = static_cast<uint32_t>(number);
     } else {
       *problem = "what is " + arguments[i] + "?";
       return false;
     }
   }
   return true;
-}
-
-std::vector<std::string> RendererArguments(const Options& options, const std::string& service,
-                                           uint32_t index) {
-  std::vector<std::string> arguments = {"--type=renderer", "--service=" + service,
-                                        "--index=" + std::to_string(index)};
-  if (options.unanswered) arguments.push_back("--unanswered");
-  return arguments;
 }
 
 }  // namespace browser

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line: what a user may say, and what the browser tells its renderers.
+// The browser's command line.
 #ifndef BROWSER_BROWSER_OPTIONS_H_
 #define BROWSER_BROWSER_OPTIONS_H_
 
@@ -16,11 +16,6 @@ struct Options {
   bool unanswered = false;  // renderers leave some paint requests without an answer
   bool verbose = false;
   bool help = false;
-
-  // A renderer's own.
-  bool is_renderer = false;
-  std::string service;
-  uint32_t index = 0;
 };
 
 // False: `problem` says what is wrong.

@@ -11,6 +11,10 @@
 
 namespace browser {
 
+// The path of the program `name` that lies beside the program at `path`; just `name`, to be sought where
+// shells seek, if that has no directory.
+std::string Beside(const std::string& path, const std::string& name);
+
 class Process {
  public:
   // Starts `program` with these arguments; ends this process if that cannot be done.

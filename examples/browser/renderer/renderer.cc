@@ -28,7 +28,7 @@ constexpr uint32_t kUnansweredMost = 12;
 
 class Renderer {
  public:
-  explicit Renderer(const browser::Options& options)
+  explicit Renderer(const Options& options)
       : options_(options), loop_([this](mach_msg_header_t* message) { OnMessage(message); }) {
     for (mach_port_t& port : ports_) {
       port = ipc::NewPort(16);
@@ -121,7 +121,7 @@ class Renderer {
     ipc::Send(&reply.header, sizeof reply, 1000);
   }
 
-  const browser::Options options_;
+  const Options options_;
   ipc::Loop loop_;
   mach_port_t ports_[ipc::kRendererPorts] = {};
   mach_port_t channel_ = MACH_PORT_NULL;  // a send right
@@ -131,6 +131,6 @@ class Renderer {
 
 }  // namespace
 
-int Run(const browser::Options& options) { return Renderer(options).Run(); }
+int Run(const Options& options) { return Renderer(options).Run(); }
 
 }  // namespace renderer

@@ -13,7 +13,6 @@
 #include "base/thread_id.h"
 #include "browser/browser.h"
 #include "browser/options.h"
-#include "renderer/renderer.h"
 
 int main(int argc, char** argv) {
   const std::string program = argv[0];
@@ -27,7 +26,6 @@ int main(int argc, char** argv) {
     std::fputs(browser::kUsage, stdout);
     return 0;
   }
-  if (options.is_renderer) return renderer::Run(options);
   logging::SetVerbose(options.verbose);
   if (options.clean) base::ReleaseThreadPorts();
   return browser::Browser(options).Run(program);
