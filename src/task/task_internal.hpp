@@ -43,6 +43,7 @@ kern_return_t copyout(Thread& self, Handle<Space> to, const Needs& needs, mach_p
   Needs all = needs;
   for (unsigned i = 0; i < kMaxZones; i++)
     all.count[i] = static_cast<uint8_t>(all.count[i] + ipc::kCopyoutNeeds.count[i]);
+  all.zones |= ipc::kCopyoutNeeds.zones;
   for (;;) {
     const kern_return_t code = transact(self, all, [&](Txn& txn) -> int {
       name = MACH_PORT_NULL;
