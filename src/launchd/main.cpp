@@ -66,8 +66,9 @@ int serve(const DomainPlace& place) {
     const bool empty = census.tasks + census.embryos + census.dying + census.ended == 0;
     if (!empty) alone_since = 0;
     if (empty && alone_since == 0) alone_since = monotonic_ns();
+    // Gone already, when somebody else cleared it away: then there is nothing to serve either.
     if (empty && monotonic_ns() - alone_since >= kGrace &&
-        domain_remove(place, kFounder, &segment, self.index(), error))
+        (domain_remove(place, kFounder, &segment, self.index(), error) || error.code == DomainFault::absent))
       return 0;
     // What was ended now, or cannot go on yet, is looked at again soon.
     const uint64_t patience = census.ended + census.dying != 0 || self.slot().work_head != 0 ? kBusy

@@ -159,7 +159,7 @@ void Reaper::sweep_slots(Thread& self) const {
     if (free)
       slot.tid.compare_exchange(gone, 0);  // it died as it attached or detached
     else
-      declare_dead(segment, i);
+      declare_dead(segment, i, tid);
   }
 }
 
