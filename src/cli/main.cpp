@@ -41,7 +41,7 @@ struct Parsed {
     app.add_option("-d,--domain", globals.domain, "the domain: a name, or a directory if it has a slash");
     app.add_option("-i,--input", globals.input, "read this copied segment instead");
     app.add_flag("--json{1}", json, "one JSON document");
-    app.add_flag("--watch{1}", watch, "again and again, every so many seconds");
+    app.add_option("--watch", watch, "again and again, every so many seconds");
     app.add_flag("-w,--wide", globals.wide, "cut nothing");
     app.add_flag("-q,--quiet", globals.quiet, "say only what matters");
     app.add_flag("-v,--verbose", globals.verbose, "say more");
@@ -74,7 +74,7 @@ size_t distance(const std::string& a, const std::string& b) {
 
 // Does this option take the next word as its value? `--pile=3` brings its own.
 bool takes_value(const CLI::App& app, const std::string& word) {
-  if (word.find('=') != std::string::npos && word.rfind("--", 0) == 0) return false;
+  if (word == "--watch" || (word.find('=') != std::string::npos && word.rfind("--", 0) == 0)) return false;
   if (word.size() > 2 && word[1] != '-') return false;  // -dNAME
   const CLI::Option* option = app.get_option_no_throw(word);
   return option != nullptr && option->get_expected_min() > 0 && option->get_type_size() > 0;
@@ -103,6 +103,8 @@ void parse(CLI::App& app, std::vector<std::string> words) {
     if (std::find(known.begin(), known.end(), name) == known.end())
       throw Failure{kUsage, "there is no option " + name, nearest(name, known)};
   }
+  for (std::string& word : words)
+    if (word == "--watch") word = "--watch=1";  // its value is optional and never a word of its own
   std::reverse(words.begin(), words.end());
   try {
     app.parse(std::move(words));

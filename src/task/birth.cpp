@@ -18,10 +18,14 @@ constexpr uint32_t kTaskControl = 2;  // IKOT_TASK_CONTROL
 constexpr int kHost = 2, kBootstrap = 4, kAccess = 9;
 constexpr int kInherited[] = {kBootstrap, kAccess};
 
-// An element fresh from the magazine.
-Handle<Task> blank(Txn& txn, ipc::TaskState state) {
+// An element fresh from the magazine, locked: whoever goes through all tasks may look at it already. Its state is the
+// last thing that the caller sets.
+Handle<Task> blank(Txn& txn) {
   const Handle<Task> handle = txn.allocate<Task>();
   Task& task = txn.segment().at(handle);
+  txn.acquire(task.lock);
+  task.state.init(ipc::kTaskFree);
+  crash_fence();
   for (Cell<uint32_t>* cell :
        {&task.link, &task.work, &task.space, &task.port, &task.name_port, &task.parent, &task.threads,
         &task.embryo_next, &task.flags, &task.credentials.uid, &task.credentials.gid, &task.credentials.ruid,
@@ -32,7 +36,6 @@ Handle<Task> blank(Txn& txn, ipc::TaskState state) {
   task.start_time.init(0);
   task.nonce.init(0);
   task.joined_ns.init(0);
-  task.state.init(state);
   memset(task.program, 0, sizeof task.program);
   return handle;
 }
@@ -90,7 +93,7 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
       if (same(embryo, from.nonce)) handle = from.embryo;
     }
     if (!handle) {
-      handle = blank(txn, ipc::kTaskEmbryo);
+      handle = blank(txn);
       inherit(txn, txn.segment().at(handle), from.parent);
     }
     Task& task = txn.segment().at(handle);
@@ -111,12 +114,14 @@ kern_return_t embryo_make(Thread& self, Handle<Task> parent, uint64_t nonce, uin
                           Handle<Task>& embryo) {
   const uint64_t now = monotonic_ns();
   return transact(self, Needs{}.with<Task>(), [&](Txn& txn) {
-    embryo = blank(txn, ipc::kTaskEmbryo);
+    embryo = blank(txn);
     Task& task = txn.segment().at(embryo);
     inherit(txn, task, parent);
     task.nonce.init(nonce);
     task.joined_ns.init(now);
     task.credentials.pid.init(child_pid);
+    crash_fence();
+    txn.set(task.state, ipc::kTaskEmbryo);
     return KERN_SUCCESS;
   });
 }

@@ -187,6 +187,7 @@ Reaper::Census Reaper::round(Thread& self) const {
       case ipc::kTaskEmbryo: {
         const uint32_t pid = task.credentials.pid;
         const uint64_t nonce = task.nonce;
+        if (nonce == 0) break;  // it is being claimed
         if (pid != 0 ? process_gone(pid, 0) : now > task.joined_ns + kEmbryoPatience)
           embryo_free(self, handle, nonce);
         else

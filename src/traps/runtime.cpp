@@ -129,12 +129,7 @@ void detach(ThreadContext& context) {
 
 // What the attached thread's slot is about once its task is known.
 bool belong(ThreadContext& context, Process& process) {
-  if (!task_thread_attach(context.thread, process.task)) {
-    char line[300]; const ipc::Task& t = process.segment.at(process.task); const ThreadSlot& sl = context.thread.slot();
-    Text(line) << "DEBUG attach failed task " << uint64_t{process.task.index} << " gen " << uint64_t{t.generation} << " state " << uint64_t{t.state} << " flags " << uint64_t{t.flags} << " pid " << uint64_t{t.credentials.pid} << " mypid " << static_cast<uint64_t>(getpid()) << " slot " << uint64_t{context.thread.index()} << " st " << uint64_t{sl.state.load()} << " tid " << uint64_t{sl.tid.load()} << " life " << uint64_t{process.segment.life(context.thread.index()).word.load()} << " claim " << uint64_t{sl.claim.load()} <<"\n";
-    (void)!write(2, line, strlen(line));
-    return false;
-  }
+  if (!task_thread_attach(context.thread, process.task)) return false;
   context.thread.interrupt_word = &context.interrupts;
   context.thread.slot().pthread.store(static_cast<uint64_t>(pthread_self()));
   context.thread.spin.limit_ns = g_settings.spin_ns;
