@@ -18,8 +18,8 @@ constexpr uint32_t kTaskControl = 2;  // IKOT_TASK_CONTROL
 constexpr int kHost = 2, kBootstrap = 4, kAccess = 9;
 constexpr int kInherited[] = {kBootstrap, kAccess};
 
-// An element fresh from the magazine, locked: whoever goes through all tasks may look at it already. Its state is the
-// last thing that the caller sets.
+// An element fresh from the magazine, locked: whoever goes through all tasks may look at it already. Its
+// state is the last thing that the caller sets.
 Handle<Task> blank(Txn& txn) {
   const Handle<Task> handle = txn.allocate<Task>();
   Task& task = txn.segment().at(handle);

@@ -34,9 +34,10 @@ uint64_t mix(uint64_t hash, uint64_t word) {
   return hash ^ (hash >> 32);
 }
 
-// Tells segments apart that one process sees one after the other.
+// Tells segments apart that one process sees one after the other, also where they lie at the same address.
+Hint<uint64_t> g_forgotten;
 uint32_t salt_of(const Segment& segment) {
-  uint64_t hash = mix(0, reinterpret_cast<uintptr_t>(segment.base()));
+  uint64_t hash = mix(g_forgotten.load(), reinterpret_cast<uintptr_t>(segment.base()));
   for (unsigned i = 0; i < sizeof(Header::boot_id); i += 8) {
     uint64_t word;
     __builtin_memcpy(&word, segment.header().boot_id + i, sizeof word);
@@ -113,6 +114,7 @@ __attribute__((noinline)) void capture(Walk& walk) {
   walk.cut = false;
   walk.count = 0;
   _Unwind_Backtrace(visit, &walk);
+  __asm__ volatile("");  // no tail call: this frame is one of those that `skip` counts
 }
 
 Cell<uint32_t>& bucket(Data& table, uint64_t hash) {
@@ -209,6 +211,7 @@ uint32_t find_or_make(Thread& self, const uint64_t* frames, uint32_t depth) {
 }  // namespace
 
 void sites_forget() {
+  g_forgotten.fetch_add(1);
   for (Hint<uint64_t>& entry : g_cache) entry.store(0);
 }
 
