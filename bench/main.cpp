@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -77,6 +78,8 @@ Command command_for(const Case& what) {
 }
 
 int run(bool quick, const std::string& output) {
+  double load = 0;
+  if (getloadavg(&load, 1) != 1) load = 0;
   const std::vector<Case> cases = all_cases();
   const std::string peer = std::filesystem::read_symlink("/proc/self/exe").string() + "-peer";
   const PrivateDomain domain;
@@ -110,7 +113,11 @@ int run(bool quick, const std::string& output) {
   }
   compare(results, kReference);
   print_table(results);
-  const Run about{rounds, command_for(cases[0]).iterations, sysconf(_SC_NPROCESSORS_ONLN), quick};
+  const Run about{rounds, command_for(cases[0]).iterations, sysconf(_SC_NPROCESSORS_ONLN), load, quick};
+  if (load > 0.5 * static_cast<double>(about.cpus)) {
+    std::printf("the machine is busy (load %.1f, %ld CPUs): free placement often means one CPU then\n", load,
+                about.cpus);
+  }
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(output).parent_path(), ignored);
   if (!write_json(results, about, output)) {

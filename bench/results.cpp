@@ -55,10 +55,10 @@ bool write_json(const std::vector<Result>& results, const Run& run, const std::s
   std::strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
   std::fprintf(file,
                "{\"schema\":\"portolan.bench/1\",\"portolan\":\"%s\",\"time\":\"%s\",\"system\":\"%s "
-               "%s\",\"cpus\":%ld,"
+               "%s\",\"cpus\":%ld,\"load\":%.2f,"
                "\"rounds\":%u,\"iterations\":%u,\"quick\":%s,\n \"results\":[",
-               PORTOLAN_VERSION, when, system.sysname, system.release, run.cpus, run.rounds, run.iterations,
-               run.quick ? "true" : "false");
+               PORTOLAN_VERSION, when, system.sysname, system.release, run.cpus, run.load, run.rounds,
+               run.iterations, run.quick ? "true" : "false");
   const char* separator = "\n";
   for (const Result& result : results) {
     std::fprintf(

@@ -29,6 +29,7 @@ struct Run {
   unsigned rounds = 0;
   unsigned iterations = 0;
   long cpus = 0;
+  double load = 0;  // on average in the minute before
   bool quick = false;
 };
 
