@@ -82,6 +82,7 @@ static int unanswered(int count) {
   }
   int status = 0;
   wait(&status);
+  usleep(300000);  // a client that ends with its server would take the reply ports along
   return WEXITSTATUS(status);
 }
 
