@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sends a greeting with a port right and a megabyte out of line, and waits for two answers: one to its reply
 // port, one through the right that it sent. Needs <mach/mach.h> and <servers/bootstrap.h> only:
-//   cc hello_client.c -o hello_client $(pkg-config --cflags --libs portolan)
+//   cc -o hello_client hello_client.c $(pkg-config --cflags --libs portolan)
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a service in, answers one request, and exits. Needs <mach/mach.h> and <servers/bootstrap.h> only:
-//   cc hello_server.c -o hello_server $(pkg-config --cflags --libs portolan)
+//   cc -o hello_server hello_server.c $(pkg-config --cflags --libs portolan)
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

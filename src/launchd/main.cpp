@@ -41,7 +41,7 @@ void domain_lost(int) {
 }
 
 int serve(const DomainPlace& place) {
-  Segment segment;
+  static Segment segment;  // for the watch's threads, too
   Thread self;
   LifeLink life;
   DomainError error;
@@ -54,7 +54,7 @@ int serve(const DomainPlace& place) {
   life_enter(life, segment.life(self.index()));
   segment.header().launchd.store(self.index(), std::memory_order_release);
 
-  auto& watch = *new Watch(segment);  // its threads outlive this function
+  Watch watch(segment);
   Reaper reaper;
   reaper.inode = segment_inode(place);
   corpses_directory(place);
@@ -68,7 +68,8 @@ int serve(const DomainPlace& place) {
     if (empty && alone_since == 0) alone_since = monotonic_ns();
     // Gone already, when somebody else cleared it away: then there is nothing to serve either.
     if (empty && monotonic_ns() - alone_since >= kGrace &&
-        (domain_remove(place, kFounder, &segment, self.index(), error) || error.code == DomainFault::absent))
+        (domain_remove(place, kFounder, &segment, self.index(), error, reaper.inode) ||
+         error.code == DomainFault::absent))
       return 0;
     // What was ended now, or cannot go on yet, is looked at again soon.
     const uint64_t patience = census.ended + census.dying != 0 || self.slot().work_head != 0 ? kBusy

@@ -288,7 +288,7 @@ bool domain_open_readonly(const DomainPlace& place, Segment& view, DomainError& 
 }
 
 bool domain_remove(const DomainPlace& place, const Founder& founder, const Segment* own, uint32_t self,
-                   DomainError& error) {
+                   DomainError& error, uint64_t inode) {
   Descriptor directory = files::open_directory(place, false, error);
   if (!directory) return false;
   Descriptor file = files::open_file(place, directory.get(), files::segment_name(), O_RDWR, error);
@@ -298,6 +298,11 @@ bool domain_remove(const DomainPlace& place, const Founder& founder, const Segme
       return false;
     }
     const files::Unlock unlock(file.get());
+    struct stat status;
+    if (inode != 0 && (fstat(file.get(), &status) != 0 || status.st_ino != inode)) {
+      error.set(DomainFault::absent, "another domain has taken its place", place.path);
+      return false;
+    }
     Segment view;
     DomainError ignored;
     // What cannot be read any more has nobody living in it that we could know of.

@@ -79,10 +79,11 @@ bool domain_open_readonly(const DomainPlace& place, Segment& view, DomainError& 
 // Calls `each` with the name of every domain of the user's directory that has a segment of this version.
 bool domain_list(void (*each)(void* context, const char* name), void* context, DomainError& error);
 
-// Removes a domain in which nobody lives. launchd hands in its own view and slot, and holds its lock; for
-// anybody else that lock must be free. The directory goes too unless something else is in it.
+// Removes a domain in which nobody lives. launchd hands in its own view, slot and the inode of its segment,
+// and holds its lock; for anybody else that lock must be free. The directory goes too unless something else
+// is in it. Fault `absent`: there is no such domain, or another than that inode's.
 bool domain_remove(const DomainPlace& place, const Founder& founder, const Segment* own, uint32_t self,
-                   DomainError& error);
+                   DomainError& error, uint64_t inode = 0);
 
 // launchd's lock: a descriptor that holds it, or -1 when another holds it.
 int domain_lock_launchd(const DomainPlace& place);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The examples, run as a newcomer runs them: alone, and under `portolan check`.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <regex>
 
 #include "process/user_harness.hpp"
@@ -31,6 +33,34 @@ Leaked leaked_by(const std::string& text) {
 unsigned long number(std::string text) {
   std::erase(text, ',');
   return std::stoul(text);
+}
+
+// The processes that `pid` has started and not waited for.
+std::vector<pid_t> children_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
+  std::vector<pid_t> children;
+  for (pid_t child = 0; file >> child;) children.push_back(child);
+  return children;
+}
+
+// Has it ended, reaped or not?
+bool has_ended(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const size_t name_end = text.rfind(')');
+  return name_end == std::string::npos || text.compare(name_end, 3, ") Z") == 0;
+}
+
+// Waits until the browser has this many renderers.
+std::vector<pid_t> renderers_of(pid_t browser, size_t count) {
+  std::vector<pid_t> renderers;
+  for (int i = 0; i < 500 && renderers.size() < count; i++) {
+    usleep(10000);
+    renderers = children_of(browser);
+  }
+  usleep(300'000);  // until they are at work
+  return renderers;
 }
 
 // Runs the browser under check, with the report on the same pipe.
@@ -64,6 +94,34 @@ TEST_F(UserExamples, TheBrowserCountsItsLeak) {
   EXPECT_EQ(0, leaking.wait());
   EXPECT_GT(something.references, 100u);
   EXPECT_GT(something.names, 24u);
+}
+
+// They asked to be told of its death.
+TEST_F(UserExamples, RenderersGoWithTheirBrowser) {
+  const Domain domain;
+  Program browser(domain, kBrowser, {"--seconds", "60"});
+  const std::vector<pid_t> renderers = renderers_of(browser.pid(), 2);
+  if (renderers.size() != 2) GTEST_SKIP() << "this kernel does not list children";
+  const double killed = now_ms();
+  browser.kill_hard();
+  for (pid_t renderer : renderers) {
+    while (!has_ended(renderer) && now_ms() - killed < kPatience) usleep(2000);
+  }
+  EXPECT_LT(now_ms() - killed, 2000.0 * kSlower);
+}
+
+TEST_F(UserExamples, TheBrowserOutlivesARenderer) {
+  const Domain domain;
+  Program browser(domain, kBrowser, {"--seconds", "2", "--clean"});
+  const std::vector<pid_t> renderers = renderers_of(browser.pid(), 2);
+  if (renderers.size() != 2) GTEST_SKIP() << "this kernel does not list children";
+  kill(renderers[0], SIGKILL);
+  usleep(700'000);
+  EXPECT_EQ(0, domain.fsck());
+  const std::string text = browser.rest();
+  EXPECT_EQ(1, browser.wait());
+  EXPECT_NE(std::string::npos, text.find("browser: 1 renderers failed")) << text;
+  EXPECT_EQ(0u, leaked_by(text).references);
 }
 
 TEST_F(UserExamples, CheckFindsNothingInTheCleanBrowser) {

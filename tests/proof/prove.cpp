@@ -36,7 +36,6 @@ using test::Moment;
 using test::Phase;
 using test::Stepper;
 
-constexpr uint64_t kHang = 10'000'000'000;
 constexpr uint32_t kEnd = UINT32_MAX;
 constexpr unsigned kBreakdowns = 20;
 
@@ -85,6 +84,7 @@ class Proof {
     auto asleep = [&] { scenario_->asleep(naps++); };
     Stepper stepper(w_.segment(), [this] { scenario_->trap(); },
                     scenario_->may_sleep() ? std::function<void()>(asleep) : nullptr);
+    stepper.patience_ns = options_.hang_ns;
     course_ = stepper.pass(base, saboteur());
     row_.steps = course_.steps;
     row_.changes = course_.moments.size();
@@ -201,7 +201,7 @@ class Proof {
       if (row_.beats != beat) {
         beat = row_.beats;
         since = now;
-      } else if (now - since > kHang) {
+      } else if (now - since > options_.hang_ns) {
         hangs = true;
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);

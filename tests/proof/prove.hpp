@@ -60,6 +60,7 @@ struct Options {
   unsigned deep = 4;     // of so many states the recovery is stepped too, and the states of that recovered
   bool ways = true;      // all of them; otherwise launchd's alone
   uint64_t seed = 1;
+  uint64_t hang_ns = 10'000'000'000;  // without progress for so long
   uint64_t enough = UINT64_MAX;  // violations after which the rest is left out
   Sabotage sabotage;     // breaks the kernel on purpose
 };

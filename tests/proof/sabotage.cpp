@@ -50,7 +50,8 @@ Planted prove_with(const Listed& listed, const Sabotage& sabotage, bool ways) {
     Options options;
     options.kills = 0;
     options.deep = 0;
-    options.enough = 3;
+    options.enough = 2;
+    options.hang_ns = 1'000'000'000;
     options.ways = ways;
     options.sabotage = sabotage;
     prove(listed, options, *row);

@@ -399,7 +399,7 @@ class Client : public Actor {
       }
     }
     drop_link();
-    while (tokens_ != 0) end_token();
+    end_tokens();
   }
 
  private:
@@ -472,7 +472,7 @@ class Client : public Actor {
 
   // A send right that wanders round and is lost somewhere: we hear of it.
   void token() {
-    while (tokens_ == kTokens) end_token();
+    if (tokens_ == kTokens) end_tokens();
     const mach_port_t port = allocate();
     ask(port, MACH_NOTIFY_NO_SENDERS, no_senders_);
     WithPort message{};
@@ -485,17 +485,26 @@ class Client : public Actor {
     message.note.hops = hops();
     if (send_next(message.header, message.note, sizeof message, 20) == Sending::dead) {
       destroy(port);
-      await(no_senders_, MACH_NOTIFY_SEND_ONCE, "mach_msg, awaiting the end of a request");
+      withdrawn_++;
       drop_link();
       return;
     }
     token_[tokens_++] = port;
   }
-  void end_token() {
-    await(no_senders_, MACH_NOTIFY_NO_SENDERS, "mach_msg, awaiting no senders");
-    self_.ledger.tokens++;
-    // Which one it is about does not matter: there is one message for each.
-    if (++told_ < tokens_) return;
+  // Waits for what is owed: one message for each token, whichever comes first, and one for each request that ended with
+  // its port.
+  void end_tokens() {
+    while (told_ < tokens_ || withdrawn_ != 0) {
+      Buffer buffer;
+      if (!expect(receive(buffer, no_senders_, 0, 0, "mach_msg, awaiting no senders"), "mach_msg, awaiting no senders")) return;
+      if (buffer.header.msgh_id == MACH_NOTIFY_NO_SENDERS && told_ < tokens_)
+        told_++;
+      else if (buffer.header.msgh_id == MACH_NOTIFY_SEND_ONCE && withdrawn_ != 0)
+        withdrawn_--;
+      else
+        note_odd(self_.ledger, "a notification without a reason", buffer.header.msgh_id);
+    }
+    self_.ledger.tokens += tokens_;
     while (tokens_ != 0) destroy(token_[--tokens_]);
     told_ = 0;
   }
@@ -552,7 +561,7 @@ class Client : public Actor {
   mach_port_t reply_ = MACH_PORT_NULL, gone_ = MACH_PORT_NULL, no_senders_ = MACH_PORT_NULL;
   static constexpr unsigned kTokens = 4;
   mach_port_t token_[kTokens] = {};
-  unsigned tokens_ = 0, told_ = 0;
+  unsigned tokens_ = 0, told_ = 0, withdrawn_ = 0;
 };
 
 void* run_client(void* argument) {

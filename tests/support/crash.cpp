@@ -26,8 +26,7 @@ namespace portolan::test {
 namespace {
 
 constexpr size_t kLine = Line::kBytes;
-constexpr uint64_t kTick = 20'000'000;          // how often a step that does not end is looked at
-constexpr uint64_t kPatience = 10'000'000'000;  // for a body that sleeps
+constexpr uint64_t kTick = 20'000'000;  // how often a step that does not end is looked at
 
 // Far from where mmap puts things by itself: the bodies' own mappings come to the same addresses in each child.
 std::byte* map_memory(uint64_t size) {
@@ -275,7 +274,7 @@ Stepper::Stop Stepper::step(int pid, bool& slept, std::string& failure) {
       asleep_();
       slept = true;
       since = monotonic_ns();
-    } else if (now - since > kPatience) {
+    } else if (now - since > patience_ns) {
       failure = "the body sleeps and nobody wakes it";
       return Stop::failed;
     }

@@ -93,6 +93,8 @@ class Stepper {
   Stepper(const Stepper&) = delete;
   Stepper& operator=(const Stepper&) = delete;
 
+  // How long a body may sleep.
+  uint64_t patience_ns = 10'000'000'000;
   // Steps through the whole body; the segment is left as the body left it.
   Course pass(const Image& base, const Tamper& tamper = nullptr);
   // A fresh child that gets a real SIGKILL after so many steps, or about so many nanoseconds after its start; the segment
