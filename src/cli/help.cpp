@@ -40,15 +40,13 @@ int open_page(const std::string& command) {
 }
 
 std::string options_text(Command& command) {
-  CLI::App app;
-  command.options(app);
+  Options options;
+  command.options(options);
   std::string text = "portolan " + std::string(command.name()) + ": " + command.summary() + "\n\n";
-  for (const CLI::Option* option : app.get_options()) {
-    std::string names = option->get_name(false, true);
-    if (names == "--help" || names.empty()) continue;
-    std::string line = "  " + names;
+  for (const Option& option : options.all()) {
+    std::string line = "  " + option.names;
     if (line.size() < 26) line.resize(26, ' ');
-    text += line + "  " + option->get_description() + "\n";
+    text += line + "  " + option.description + "\n";
   }
   return text;
 }

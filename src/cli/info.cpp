@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/command.hpp"
@@ -130,7 +131,6 @@ class Info : public Command {
   const char* name() const override { return "info"; }
   const char* summary() const override { return "the domain at a glance: size, guard, launchd, limits"; }
   const char* question() const override { return "Is it sound"; }
-  void options(CLI::App&) override {}
 
   int run(const Globals& globals, const std::vector<std::string>&) override {
     std::optional<Source> source;

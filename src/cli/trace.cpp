@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/json.hpp"
@@ -105,13 +106,13 @@ class Trace : public Command {
   const char* summary() const override { return "who holds the other ends of a task's ports"; }
   const char* question() const override { return "Who holds what"; }
 
-  void options(CLI::App& app) override {
-    app.add_option("--sites", seconds_, "record stacks in the running task for so many seconds first")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--right", rights_, "only these names of the task: send, recv, send-once, dead");
-    app.add_option("--with", with_, "only this other end: pid, program name or quoted glob");
-    app.add_flag("--names", names_, "list the pairs of names");
-    app.add_option("task", task_, "pid or program name");
+  void options(Options& options) override {
+    options.add("--sites", &seconds_, "record stacks in the running task for so many seconds first")
+        .more_than(0);
+    options.add("--right", &rights_, "only these names of the task: send, recv, send-once, dead");
+    options.add("--with", &with_, "only this other end: pid, program name or quoted glob");
+    options.add("--names", &names_, "list the pairs of names");
+    options.add("task", &task_, "pid or program name");
   }
 
   int run(const Globals& globals, const std::vector<std::string>&) override {
