@@ -136,7 +136,7 @@ struct Port : Element {
   Cell<uint32_t> refs;
   Cell<uint32_t> state;     // PortState | PortFlags
   Cell<uint32_t> receiver;  // Space; 0: the kernel, or nobody. In transit: destination Port
-  Cell<uint32_t> receiver_name;
+  Cell<uint32_t> receiver_name;  // once dying: the pid of whose it was, which explains the dead names
   Cell<uint32_t> srights, sorights, mscount, seqno;
   Cell<uint32_t> qlimit, msgcount;
   Cell<uint32_t> queue_head, queue_tail;        // Kmsg, by `link`
