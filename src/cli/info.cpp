@@ -182,7 +182,8 @@ class Info : public Command {
 
   static std::string text(const Source& source, const Facts& facts) {
     const Snapshot& s = facts.snapshot;
-    std::string text = first_line(source.live() ? source.name() + ", " + source.path() : source.path());
+    std::string text =
+        first_line(source.name() == source.path() ? source.path() : source.name() + ", " + source.path());
     if (s.lost) text += "LOST     the segment was damaged or removed: every call in it fails\n";
     text += "kernel   " + plural(facts.tasks, "task") + ", " + plural(facts.names, "name") + ", " +
             plural(s.ports_live, "port") + ", " + plural(s.messages, "message") + "; " +

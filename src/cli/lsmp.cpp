@@ -28,14 +28,14 @@ class Lsmp : public Command {
   const char* question() const override { return "Who holds what"; }
 
   void options(Options& options) override {
-    options.add("-p", &pid_, "the task with this pid");
+    options.add("-p PID", &pid_, "the task with this pid");
     options.add("-a", &all_, "all tasks");
     options.add("-l", &long_, "as -v");
-    options.add("-j", &path_, "write JSON to this file as well");
-    options.add("--right", &rights_, "only these: send, recv, send-once, set, dead");
-    options.add("--sort", &style_.sort, "name, port, urefs, queue or rights")
+    options.add("-j FILE", &path_, "write JSON to this file as well");
+    options.add("--right SET", &rights_, "only these: send, recv, send-once, set, dead");
+    options.add("--sort KEY", &style_.sort, "name, port, urefs, queue or rights")
         .one_of({"name", "port", "urefs", "queue", "rights"});
-    options.add("-n", &style_.most, "at most so many rows");
+    options.add("-n COUNT", &style_.most, "at most so many rows");
     options.add("--fold", &style_.fold, "rows alike become one");
     options.add("--sites", &style_.sites, "where each name was acquired");
     options.add("--classic", &classic_, "Darwin's columns, and Darwin's JSON for -j");

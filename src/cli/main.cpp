@@ -37,8 +37,9 @@ struct Parsed {
   bool help = false, version = false;
 
   void add_to(Options& options) {
-    options.add("-d,--domain", &globals.domain, "the domain: a name, or a directory if it has a slash");
-    options.add("-i,--input", &globals.input, "read this copied segment instead");
+    options.add("-d,--domain DOMAIN", &globals.domain,
+                "the domain: a name, or a directory if it has a slash");
+    options.add("-i,--input FILE", &globals.input, "read this copied segment instead");
     options.add("--json", &json, "one JSON document").with_optional_value();
     options.add("--watch", &watch, "again and again, every so many seconds").with_optional_value();
     options.add("-w,--wide", &globals.wide, "cut nothing");

@@ -3,6 +3,7 @@
 // header takes longer to compile than any command.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ using OptionTarget = std::variant<bool*, int*, double*, uint64_t*, std::string*,
 
 struct Option {
   std::string names;  // "-d,--domain"; without a dash, like "task": the words that are no options
+  std::string value;  // what its value is, for people: "DOMAIN"
   OptionTarget target;
   std::string description;
   std::optional<double> least, most, above;  // of a number
@@ -52,10 +54,13 @@ struct Option {
 
 class Options {
  public:
-  // The reference is good until the next is added.
+  // `names`: "-d,--domain DOMAIN". The reference is good until the next is added.
   Option& add(std::string names, OptionTarget target, std::string description) {
+    const size_t space = std::min(names.find(' '), names.size());
+    std::string value = names.substr(std::min(space + 1, names.size()));
+    names.resize(space);
     return list_.emplace_back(
-        Option{std::move(names), target, std::move(description), {}, {}, {}, {}, false});
+        Option{std::move(names), std::move(value), target, std::move(description), {}, {}, {}, {}, false});
   }
   const std::vector<Option>& all() const { return list_; }
 

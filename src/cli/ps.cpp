@@ -99,7 +99,8 @@ class Ps : public Command {
 
   void options(Options& options) override {
     options
-        .add("--sort", &sort_, "pid, program, names, send, recv, once, dead, urefs, queued, msgs or growth")
+        .add("--sort KEY", &sort_,
+             "pid, program, names, send, recv, once, dead, urefs, queued, msgs or growth")
         .one_of(
             {"pid", "program", "names", "send", "recv", "once", "dead", "urefs", "queued", "msgs", "growth"});
   }
