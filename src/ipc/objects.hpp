@@ -141,7 +141,7 @@ struct Port : Element {
   Cell<uint32_t> queue_head, queue_tail;        // Kmsg, by `link`
   Cell<uint32_t> receiver_head, receiver_tail;  // frames
 
-  alignas(64) Cell<uint32_t> receiver_name;
+  alignas(64) Cell<uint32_t> receiver_name;  // once dying: the pid of whose it was, which explains the dead names
   Cell<uint32_t> qlimit;
   Cell<uint32_t> sender_head, sender_tail;      // frames of blocked senders
   Cell<uint32_t> links;                         // Link: set memberships, in the order of joining
