@@ -3,6 +3,8 @@
 // gives a grant back to its queue and destroys what is in hand, as the death of a receiver may (KERNEL rule 11).
 #include <string.h>
 
+#include <algorithm>
+
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
 #include "ipc/notify.hpp"
@@ -20,6 +22,13 @@ struct Receive {
   const ReceiveArguments& arguments;
 
   Segment& segment() const { return self.segment(); }
+  // What a sender must know of our options (mqueue.hpp).
+  uint32_t wants() const {
+    const auto option = static_cast<uint32_t>(arguments.option);
+    const uint32_t wanted = option & (MACH_RCV_LARGE | MACH_RCV_TRAILER_MASK);
+    if (!arguments.vector) return wanted;
+    return wanted | kWantsAux | std::min(arguments.aux_size, kAuxMax) << kWantsAuxShift;
+  }
   bool polls() const { return (arguments.option & MACH_RCV_TIMEOUT) != 0 && arguments.timeout == 0; }
 };
 
@@ -36,24 +45,29 @@ Found look(const Receive& receive) {
   transact(receive.self, Needs{}, [&](Txn& txn) {
     found = Found{};
     const ReceiveArguments& a = receive.arguments;
-    const auto option = static_cast<uint32_t>(a.option);
+    const uint32_t wants = receive.wants();
     Locked<Space> space = txn.lock(receive.space);
     Entry* entry = space->state == kSpaceActive ? entry_find(txn, space, Name{a.name}) : nullptr;
     if (entry == nullptr || !entry->has(kTypeReceive | kTypePset)) {
       found.code = MACH_RCV_INVALID_NAME;
       return 0;
     }
+    // A peer is for a thread's special reply port, and there are none (messages 6.1).
+    if (MACH_PORT_VALID(a.peer)) {
+      found.code = MACH_RCV_INVALID_NOTIFY;
+      return 0;
+    }
     if (entry->has(kTypePset)) {
       Locked<Pset> pset = txn.lock(Handle<Pset>{entry->object});
-      found.picked = mqueue_take_from_set(txn, pset, a.size, option);
+      found.picked = mqueue_take_from_set(txn, pset, a.size, wants);
       found.pset = pset.handle().index;
       found.waits = !found.picked.kmsg && !found.picked.too_large && !found.picked.again;
-      if (found.waits && !receive.polls()) mqueue_wait_on_set(txn, pset, a.size, option);
+      if (found.waits && !receive.polls()) mqueue_wait_on_set(txn, pset, a.size, wants);
     } else {
       Locked<Port> port = txn.lock(Handle<Port>{entry->object});
-      found.picked = mqueue_take(txn, port, a.size, option);
+      found.picked = mqueue_take(txn, port, a.size, wants);
       found.waits = !found.picked.kmsg && !found.picked.too_large;
-      if (found.waits && !receive.polls()) mqueue_wait_on_port(txn, port, a.size, option);
+      if (found.waits && !receive.polls()) mqueue_wait_on_port(txn, port, a.size, wants);
     }
     if (found.picked.kmsg) txn.hold(kHoldKmsg, found.picked.kmsg.index);
     return 0;
@@ -308,6 +322,9 @@ mach_msg_return_t deliver(const Receive& receive, Handle<Kmsg> handle) {
     if (bits != MACH_MSG_SUCCESS) code = MACH_RCV_BODY_ERROR | bits;
     const uint32_t trailer = trailer_size(option);
     if (!copy_message(receive, kmsg, make_header(kmsg, kmsg.size, out), make_trailer(kmsg, trailer, out.context, false)))
+      code = MACH_RCV_INVALID_DATA;
+    if (receive.arguments.aux_size != 0 &&
+        !aux_copy_out(self.segment(), kmsg, receive.user, receive.arguments.aux))
       code = MACH_RCV_INVALID_DATA;
     kmsg_free(self, handle);
   }

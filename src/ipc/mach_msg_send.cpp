@@ -17,6 +17,9 @@ namespace {
 // Internal: the header is in and the message was posted in the same transaction.
 constexpr int kPosted = -90002;
 
+// mach_msg2 brings a kernel object this many descriptors at the most (messages 12).
+constexpr uint32_t kKobjectDescriptors = 3;
+
 struct Send {
   Thread& self;
   Handle<Task> task;
@@ -31,25 +34,30 @@ struct Send {
   bool no_wait() const { return (arguments.option & MACH_SEND_TIMEOUT) != 0 && arguments.timeout == 0; }
 };
 
+bool moves(uint32_t disposition) { return disposition == MACH_MSG_TYPE_MOVE_SEND; }
+bool wants_send(uint32_t disposition) { return moves(disposition) || disposition == MACH_MSG_TYPE_COPY_SEND; }
+
+// The name of a voucher, or MACH_PORT_NULL where the field is an opaque number.
+mach_port_name_t voucher_of(const mach_msg_header_t& h) {
+  return MACH_MSGH_BITS_VOUCHER(h.msgh_bits) != 0 ? h.msgh_voucher_port : MACH_PORT_NULL;
+}
+
 // messages 5.2
 mach_msg_return_t check_header(const mach_msg_header_t& h) {
   const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits),
-                 voucher = MACH_MSGH_BITS_VOUCHER(h.msgh_bits);
+                 kind = MACH_MSGH_BITS_VOUCHER(h.msgh_bits);
+  const mach_port_name_t voucher = voucher_of(h);
   if (local == 0 ? h.msgh_local_port != MACH_PORT_NULL : !MACH_MSG_TYPE_PORT_ANY_SEND(local)) return MACH_SEND_INVALID_HEADER;
-  // No voucher exists here: only the null one can be named.
-  if (voucher != 0 && ((voucher != MACH_MSG_TYPE_MOVE_SEND && voucher != MACH_MSG_TYPE_COPY_SEND) ||
-                       h.msgh_voucher_port != MACH_PORT_NULL))
-    return MACH_SEND_INVALID_VOUCHER;
+  if (kind != 0 && (!wants_send(kind) || voucher == MACH_PORT_DEAD)) return MACH_SEND_INVALID_VOUCHER;
   if (!MACH_MSG_TYPE_PORT_ANY_SEND(remote)) return MACH_SEND_INVALID_HEADER;
   if (!MACH_PORT_VALID(h.msgh_remote_port)) return MACH_SEND_INVALID_DEST;
+  if (h.msgh_remote_port == voucher && !wants_send(remote)) return MACH_SEND_INVALID_DEST;
   if (h.msgh_remote_port == h.msgh_local_port &&
       (remote == MACH_MSG_TYPE_MOVE_SEND_ONCE || local == MACH_MSG_TYPE_MOVE_SEND_ONCE))
     return MACH_SEND_INVALID_DEST;
+  if (MACH_PORT_VALID(h.msgh_local_port) && h.msgh_local_port == voucher) return MACH_SEND_INVALID_REPLY;
   return MACH_MSG_SUCCESS;
 }
-
-bool moves(uint32_t disposition) { return disposition == MACH_MSG_TYPE_MOVE_SEND; }
-bool wants_send(uint32_t disposition) { return moves(disposition) || disposition == MACH_MSG_TYPE_COPY_SEND; }
 bool makes(uint32_t disposition) {
   return disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_MAKE_SEND_ONCE;
 }
@@ -59,11 +67,11 @@ bool entry_allows(const Entry& entry, uint32_t disposition) {
   return entry.has(wants_send(disposition) ? kTypeSend : kTypeSendOnce);
 }
 
-// messages 5.3, steps 4 and 5; `dead`: the reply becomes MACH_PORT_DEAD.
+// messages 5.3, steps 4 and 5. What is dead can be copied and moved, but nothing is made from it.
 bool reply_allowed(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition) {
   if (entry.has(kTypePset)) return false;
   if (entry.has(kTypeDead)) return !makes(disposition);
-  if (!entry.has(kTypeReceive) && right_check(txn, space, entry)) return true;
+  if (!entry.has(kTypeReceive) && right_check(txn, space, entry)) return !makes(disposition);
   return entry_allows(entry, disposition);
 }
 
@@ -93,14 +101,22 @@ void stamp(Txn& txn, const Send& send, Kmsg& kmsg) {
 void arm_send_possible(Txn& txn, Kmsg& kmsg, Locked<Port>& port, Entry& entry) {
   if (MACH_MSGH_BITS_REMOTE(kmsg.bits) != MACH_MSG_TYPE_PORT_SEND || !port->active() || port->kobject_type != 0) return;
   if (entry.request == 0 || entry.object != port.handle().index) return;
-  Request& request = txn.segment().at(Handle<Request>{entry.request});
+  const Handle<Request> handle{entry.request};
+  const Request& request = txn.segment().at(handle);
   if (request.state != kRequestDelayed && request.state != kRequestArmed) return;
   if (port->msgcount < port->qlimit) {
     txn.set(kmsg.flags, kmsg.flags | kKmsgExempt);
   } else if (request.state == kRequestDelayed) {
-    txn.set(request.state, kRequestArmed);
-    txn.add(port->armed, 1);
+    request_arm(txn, port, handle);
   }
+}
+
+// messages 5.1, step 11: what mach_msg2 says of its destination must be so.
+bool kind_is_right(const Send& send, const Port& port) {
+  if (send.arguments.given == nullptr) return true;
+  const uint64_t call = send.arguments.given->call;
+  if (call == MACH64_SEND_ANY) return true;
+  return call == (port.kobject_type != 0 ? MACH64_SEND_KOBJECT_CALL : MACH64_SEND_MQ_CALL);
 }
 
 // Takes the header's rights, and posts a simple message in the same transaction if nothing stands in its way.
@@ -110,6 +126,8 @@ int take_header(const Send& send, Txn& txn) {
   const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits);
   Locked<Space> space = txn.lock(send.space);
   if (space->state != kSpaceActive) return MACH_SEND_INVALID_DEST;
+  // No voucher exists here: only the null one can be named.
+  if (voucher_of(h) != MACH_PORT_NULL) return MACH_SEND_INVALID_VOUCHER;
   Entry* dest = entry_find(txn, space, Name{h.msgh_remote_port});
   if (dest == nullptr || dest->has(kTypePset | kTypeDead)) return MACH_SEND_INVALID_DEST;
   Entry* reply = nullptr;
@@ -148,37 +166,68 @@ int take_header(const Send& send, Txn& txn) {
   }
   Locked<Port> port = txn.lock(Handle<Port>{to.port});
   if ((send.arguments.option & MACH_SEND_NOTIFY) != 0) arm_send_possible(txn, kmsg, port, *dest);
+  if (!kind_is_right(send, *port)) return MACH_SEND_INVALID_OPTIONS;
   if ((h.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0 || port->kobject_type != 0 || !port->active()) return MACH_MSG_SUCCESS;
   if (mqueue_send(txn, port, send.handle, true) != SendVerdict::posted) return MACH_MSG_SUCCESS;
   txn.drop(*txn.find_hold(kHoldKmsg, send.handle.index));
   return kPosted;
 }
 
-// Steps 1 to 8: sizes, the buffer, the bytes, the descriptors. On success the message is held.
-mach_msg_return_t take_bytes(Send& send) {
+// The header, and for a complex message the number of its descriptors. Steps 2 and 3 of messages 5.1.
+mach_msg_return_t take_base(Send& send, uint32_t& descriptors) {
   const SendArguments& a = send.arguments;
   if (a.size < kHeaderSize || (a.size & 3) != 0) return MACH_SEND_MSG_TOO_SMALL;
   if (a.size > kSendSizeMax) return MACH_SEND_TOO_LARGE;
-  if (!send.user.copy_in(&send.header, a.buffer, kHeaderSize)) return MACH_SEND_INVALID_DATA;
+  if (a.given != nullptr)
+    send.header = a.given->header;
+  else if (!send.user.copy_in(&send.header, a.buffer, kHeaderSize))
+    return MACH_SEND_INVALID_DATA;
   send.header.msgh_bits &= MACH_MSGH_BITS_USER;
   const bool complex = (send.header.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0;
-  uint32_t descriptors = 0;
-  if (complex) {
-    if (a.size < sizeof(mach_msg_base_t)) return MACH_SEND_MSG_TOO_SMALL;
-    if (!send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) return MACH_SEND_INVALID_DATA;
-    if (descriptors > (a.size - sizeof(mach_msg_base_t)) / 12) return MACH_SEND_MSG_TOO_SMALL;
+  if (complex && a.size < sizeof(mach_msg_base_t)) return MACH_SEND_MSG_TOO_SMALL;
+  if (a.given != nullptr) {
+    descriptors = a.given->descriptors;
+    const uint32_t most = a.given->call == MACH64_SEND_KOBJECT_CALL ? kKobjectDescriptors : ~0u;
+    if (descriptors > (complex ? most : 0)) return MACH_SEND_TOO_LARGE;
+  } else if (complex && !send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) {
+    return MACH_SEND_INVALID_DATA;
   }
-  send.handle = kmsg_alloc(send.self, a.size);
+  if (complex && descriptors > (a.size - sizeof(mach_msg_base_t)) / 12) return MACH_SEND_MSG_TOO_SMALL;
+  return MACH_MSG_SUCCESS;
+}
+
+// Kernel objects take neither guarded nor volatile descriptors from mach_msg2.
+bool kernel_takes(const Send& send) {
+  const GivenHeader* given = send.arguments.given;
+  if (given == nullptr || (given->call & (MACH64_SEND_KOBJECT_CALL | MACH64_SEND_DK_CALL)) == 0) return true;
+  uint32_t offset = kBodyFirst;
+  for (uint32_t i = 0; i < send.kmsg().descriptors; i++) {
+    const Descriptor d = descriptor_at(send.segment(), send.kmsg(), offset);
+    if (d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR || d.type == MACH_MSG_OOL_VOLATILE_DESCRIPTOR) return false;
+    offset += d.length;
+  }
+  return true;
+}
+
+// Steps 1 to 8: sizes, the buffer, the bytes, the descriptors. On success the message is held.
+mach_msg_return_t take_bytes(Send& send) {
+  const SendArguments& a = send.arguments;
+  uint32_t descriptors = 0;
+  mach_msg_return_t code = take_base(send, descriptors);
+  if (code != MACH_MSG_SUCCESS) return code;
+  const uint32_t aux = a.given != nullptr ? a.given->aux_size : 0;
+  send.handle = kmsg_alloc(send.self, a.size, aux);
   if (!send.handle) return MACH_SEND_NO_BUFFER;
   Kmsg& kmsg = send.kmsg();
-  mach_msg_return_t code = MACH_MSG_SUCCESS;
-  if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize)) {
+  if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize) ||
+      (aux != 0 && !aux_copy_in(send.segment(), kmsg, send.user, a.given->aux))) {
     code = MACH_SEND_INVALID_DATA;
-  } else if (complex) {
+  } else if ((send.header.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0) {
     // The count may have changed under our hands: what was checked is what counts.
     body_word(send.segment(), kmsg, 0).init(descriptors);
     kmsg.descriptors.init(descriptors);
     code = kmsg_check_descriptors(send.segment(), kmsg);
+    if (code == MACH_MSG_SUCCESS && !kernel_takes(send)) code = MACH_SEND_INVALID_TYPE;
   }
   if (code == MACH_MSG_SUCCESS) code = check_header(send.header);
   if (code != MACH_MSG_SUCCESS) kmsg_free(send.self, send.handle);
@@ -363,7 +412,10 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
       MACH_SEND_NO_BUFFER);
   if (taken == kPosted) return MACH_MSG_SUCCESS;
   if (taken != MACH_MSG_SUCCESS) {
-    kmsg_free(self, send.handle);
+    if ((kmsg.flags & kKmsgHeaderTaken) != 0)
+      kmsg_destroy(self, send.handle);
+    else
+      kmsg_free(self, send.handle);
     return taken;
   }
   code = kmsg_copyin_body(self, space, send.handle, user);
