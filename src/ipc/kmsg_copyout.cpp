@@ -140,11 +140,9 @@ mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
   const bool deallocate = d.copy == MACH_MSG_VIRTUAL_COPY;
   uint64_t address = 0;
   if (d.count != 0) {
-    const uint64_t offset = offset_in_page(out, d);
-    const uint64_t memory = out.user.map(offset + d.count);
-    if (memory != 0) address = memory + offset;
-    const bool copied = memory != 0 && copy_chain(out, d.word, address);
-    if (memory != 0 && !copied) out.user.unmap(address, d.count);
+    address = out.user.map(d.count, offset_in_page(out, d));
+    const bool copied = address != 0 && copy_chain(out, d.word, address);
+    if (address != 0 && !copied) out.user.unmap(address, d.count);
     if (!copied) {
       finish_memory(out, d, 0, deallocate, d.copy, 0);
       return MACH_MSG_VM_SPACE;
@@ -156,7 +154,7 @@ mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
 
 mach_msg_return_t give_array(const Out& out, const Descriptor& d) {
   mach_msg_return_t bits = MACH_MSG_SUCCESS;
-  const uint64_t address = d.count == 0 ? 0 : out.user.map(size_t{d.count} * 4);
+  const uint64_t address = d.count == 0 ? 0 : out.user.map(size_t{d.count} * 4, 0);
   const bool lost = d.count != 0 && address == 0;
   Handle<Data> chunk{d.word};
   for (uint32_t i = 0; i < d.count; i++) {
