@@ -46,6 +46,8 @@ struct Descriptor {
 Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offset);
 
 // -- making
+// A message whose body and auxiliary data fit into it, in the caller's hand. Needs: one Kmsg.
+Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size, uint32_t aux = 0);
 // A message of this size with room for its body and so much auxiliary data, held as kHoldKmsg. Empty: no memory.
 Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux = 0);
 // Steps 6 to 8 of messages 5.1 on a body copied in. MACH_MSG_SUCCESS or the code.
