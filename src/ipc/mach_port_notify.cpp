@@ -104,7 +104,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   Request& request = txn.segment().at(handle);
   request.link.init(0);
   request.work.init(0);
-  request.state.init(state);
+  request.state.init(state == kRequestArmed ? kRequestDelayed : state);
   request.port.init(port.handle().index);
   request.space.init(ask.space.index);
   request.name.init(ask.name.value);
@@ -113,7 +113,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   request.orphan.init(0);
   registered(txn, ask);
   request_insert(txn, port, handle);
-  if (state == kRequestArmed) txn.add(port->armed, 1);
+  if (state == kRequestArmed) request_arm(txn, port, handle);
   if (slots_for(port->request_count) > port->request_slots) txn.set(port->request_slots, slots_for(port->request_count));
   txn.set(entry.request, handle.index);
 }
