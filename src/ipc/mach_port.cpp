@@ -194,6 +194,14 @@ kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t d
   }
 }
 
+bool is_dead_name(Thread& self, Handle<Space> handle, Name name) {
+  return transact(self, Needs{}, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    Entry* entry = entry_find(txn, space, name);
+    return entry != nullptr && !entry->has(kTypePset) && right_check(txn, space, *entry);
+  }) != 0;
+}
+
 void drop_taken(Thread& self, const NakedRight& right) {
   transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
     txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
@@ -211,6 +219,10 @@ kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, H
   NakedRight right;
   const kern_return_t taken = take_out(self, from, poly, disposition, right);
   if (taken == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
+  // A send right made from a dead name, for itself: the table of ports 7.13 looks for death first.
+  if (taken == KERN_INVALID_RIGHT && disposition == MACH_MSG_TYPE_MAKE_SEND && handle == from && name == poly &&
+      is_dead_name(self, handle, name))
+    return KERN_INVALID_CAPABILITY;
   if (taken != KERN_SUCCESS) return taken;
   if (right.port == kRightDead) return name.valid() ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
   kern_return_t code = name.valid() ? KERN_SUCCESS : KERN_INVALID_VALUE;

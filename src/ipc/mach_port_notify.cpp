@@ -187,7 +187,7 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name
       Locked<Space> space = txn.lock(from);
       if (space->state != kSpaceActive) return KERN_INVALID_TASK;
       Entry* entry = entry_find(txn, space, notify);
-      if (entry == nullptr) return KERN_INVALID_RIGHT;
+      if (entry == nullptr) return KERN_INVALID_NAME;
       const kern_return_t copied = right_copyin(txn, space, *entry, disposition, right);
       if (copied != KERN_SUCCESS) return copied;
       if (right.port == kRightDead) return KERN_INVALID_CAPABILITY;

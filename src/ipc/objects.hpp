@@ -88,7 +88,7 @@ struct Virgin {
   Cell<uint32_t> low, high;  // low <= high: slots left; high == 0: empty
   Cell<uint32_t> walk;       // 0: the next one is the lowest
 };
-inline constexpr unsigned kVirginBlocks = 4;
+inline constexpr unsigned kVirginBlocks = 8;
 
 //   A1: `used` counts the entries in use; `sends` those that are pure send rights; the reverse hash finds exactly those.
 //   A2: `free_head` leads through all entries that were used and freed, newest first.
