@@ -31,20 +31,6 @@ bool free_chain(Txn& txn, Cell<uint32_t>& head) {
   return walk == 0;
 }
 
-void init(Kmsg& kmsg, uint32_t size) {
-  kmsg.link.init(0);
-  kmsg.work.init(0);
-  kmsg.kind.init(kKmsgMessage);
-  for (Cell<uint32_t>* cell : {&kmsg.bits, &kmsg.voucher, &kmsg.remote, &kmsg.local, &kmsg.descriptors,
-                               &kmsg.converted_in, &kmsg.converted_out, &kmsg.array_in, &kmsg.array_out,
-                               &kmsg.body_head, &kmsg.body_tail, &kmsg.seqno, &kmsg.flags})
-    cell->init(0);
-  kmsg.size.init(size);
-  kmsg.id.init(0);
-  kmsg.edge_in.init(kBodyFirst);
-  kmsg.edge_out.init(kBodyFirst);
-}
-
 }  // namespace
 
 Cell<uint32_t>& body_word(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
@@ -104,11 +90,27 @@ Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offs
   return d;
 }
 
+Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size) {
+  const Handle<Kmsg> handle = txn.allocate<Kmsg>();
+  Kmsg& kmsg = txn.segment().at(handle);
+  kmsg.link.init(0);
+  kmsg.work.init(0);
+  kmsg.kind.init(kKmsgMessage);
+  for (Cell<uint32_t>* cell : {&kmsg.bits, &kmsg.voucher, &kmsg.remote, &kmsg.local, &kmsg.descriptors,
+                               &kmsg.converted_in, &kmsg.converted_out, &kmsg.array_in, &kmsg.array_out,
+                               &kmsg.body_head, &kmsg.body_tail, &kmsg.seqno, &kmsg.flags})
+    cell->init(0);
+  kmsg.size.init(size);
+  kmsg.id.init(0);
+  kmsg.edge_in.init(kBodyFirst);
+  kmsg.edge_out.init(kBodyFirst);
+  return handle;
+}
+
 Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size) {
   Handle<Kmsg> handle;
   const int code = transact(self, Needs{}.with<Kmsg>(), [&](Txn& txn) {
-    handle = txn.allocate<Kmsg>();
-    init(txn.segment().at(handle), size);
+    handle = kmsg_make(txn, size);
     txn.hold(kHoldKmsg, handle.index);
     return 0;
   });

@@ -36,6 +36,8 @@ struct Descriptor {
 Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offset);
 
 // -- making
+// A message whose body fits into it, in the caller's hand. Needs: one Kmsg.
+Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size);
 // A message of this size with room for its body, held as kHoldKmsg. Empty: no memory.
 Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size);
 // Steps 6 to 8 of messages 5.1 on a body copied in. MACH_MSG_SUCCESS or the code.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The send half: messages 5, in the order of its checks. If we die here: the message is in a hold from its allocation
-// to the transaction that posts it; recovery destroys it.
+// The send half: messages 5, in the order of its checks. A short, simple message is made, takes its rights and is posted
+// in one transaction; any other is made first and held until then.
+// If we die here: what is held recovery destroys.
 #include "ipc/kernel.hpp"
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 // Internal: the header is in and the message was posted in the same transaction.
 constexpr int kPosted = -90002;
+constexpr Needs kSendNeeds = kCopyinNeeds.with<Kmsg>(3);
 
 struct Send {
   Thread& self;
@@ -21,9 +23,16 @@ struct Send {
   Handle<Space> space;
   UserMemory& user;
   const SendArguments& arguments;
-  mach_msg_header_t header;
-  Handle<Kmsg> handle;
+  struct {
+    mach_msg_header_t header;
+    uint8_t body[kKmsgInline];
+  } bytes = {};          // of a short message, whole; of a long one, the header
+  bool is_held = false;  // the message was made, and is in a hold; otherwise the next transaction makes it
+  Handle<Kmsg> handle = {};
 
+  const mach_msg_header_t& header() const { return bytes.header; }
+  bool is_complex() const { return (bytes.header.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0; }
+  bool is_short() const { return arguments.size <= sizeof bytes; }
   Segment& segment() const { return self.segment(); }
   Kmsg& kmsg() const { return segment().at(handle); }
   bool no_wait() const { return (arguments.option & MACH_SEND_TIMEOUT) != 0 && arguments.timeout == 0; }
@@ -76,8 +85,8 @@ bool same_name_allowed(const Entry& entry, uint32_t remote, uint32_t local) {
   return true;
 }
 
-void stamp(Txn& txn, const Send& send, Kmsg& kmsg) {
-  const Sender& from = txn.segment().at(send.task).credentials;
+void stamp(const Send& send, Kmsg& kmsg) {
+  const Sender& from = send.segment().at(send.task).credentials;
   Sender& to = kmsg.sender;
   to.uid.init(from.uid);
   to.gid.init(from.gid);
@@ -85,6 +94,28 @@ void stamp(Txn& txn, const Send& send, Kmsg& kmsg) {
   to.rgid.init(from.rgid);
   to.pid.init(from.pid);
   to.pid_version.init(from.pid_version);
+}
+
+// The message, made now unless it was before.
+Kmsg& kmsg_in_hand(Txn& txn, Send& send) {
+  if (!send.is_held) {
+    send.handle = kmsg_make(txn, send.arguments.size);
+    memcpy(send.kmsg().inline_body, send.bytes.body, send.arguments.size - kHeaderSize);
+  }
+  Kmsg& kmsg = send.kmsg();
+  kmsg.id.init(send.header().msgh_id);
+  kmsg.voucher.init(send.header().msgh_voucher_port);
+  stamp(send, kmsg);
+  return kmsg;
+}
+
+// The message stays in hand when the transaction ends …
+Hold& keep(Txn& txn, const Send& send) {
+  return send.is_held ? *txn.find_hold(kHoldKmsg, send.handle.index) : txn.hold(kHoldKmsg, send.handle.index);
+}
+// … or does not.
+void give(Txn& txn, const Send& send) {
+  if (send.is_held) txn.drop(*txn.find_hold(kHoldKmsg, send.handle.index));
 }
 
 // MACH_SEND_NOTIFY (messages 5.7).
@@ -102,9 +133,8 @@ void arm_send_possible(Txn& txn, Kmsg& kmsg, Locked<Port>& port, Entry& entry) {
 }
 
 // Takes the header's rights, and posts a simple message in the same transaction if nothing stands in its way.
-int take_header(const Send& send, Txn& txn) {
-  const mach_msg_header_t& h = send.header;
-  Kmsg& kmsg = send.kmsg();
+int take_header(Send& send, Txn& txn) {
+  const mach_msg_header_t& h = send.header();
   const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits);
   Locked<Space> space = txn.lock(send.space);
   if (space->state != kSpaceActive) return MACH_SEND_INVALID_DEST;
@@ -121,7 +151,9 @@ int take_header(const Send& send, Txn& txn) {
   if (!swallowed && !entry_allows(*dest, remote)) return MACH_SEND_INVALID_DEST;
   if (reply == dest && !same_name_allowed(*dest, remote, local)) return MACH_SEND_INVALID_DEST;
 
-  // Nothing fails from here on. Of two rights from one name, what is copied or made goes before what is moved.
+  // Nothing fails from here on.
+  Kmsg& kmsg = kmsg_in_hand(txn, send);
+  // Of two rights from one name, what is copied or made goes before what is moved.
   NakedRight to, back{reply_name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(local)};
   const bool reply_first = reply != nullptr && reply == dest && moves(remote) && !moves(local);
   if (reply_first) right_copyin(txn, space, *reply, local, back);
@@ -135,52 +167,65 @@ int take_header(const Send& send, Txn& txn) {
   }
   if (reply != nullptr && !reply_first) right_copyin(txn, space, *reply, local, back);
 
-  txn.set(kmsg.bits, MACH_MSGH_BITS_SET(to.disposition, back.disposition, MACH_MSGH_BITS_VOUCHER(h.msgh_bits),
-                                        h.msgh_bits & MACH_MSGH_BITS_COMPLEX));
-  txn.set(kmsg.remote, to.port);
-  txn.set(kmsg.local, back.port);
+  // The flag says that the words before it hold rights: it alone has to be taken back if this is undone.
+  kmsg.bits.init(MACH_MSGH_BITS_SET(to.disposition, back.disposition, MACH_MSGH_BITS_VOUCHER(h.msgh_bits),
+                                    h.msgh_bits & MACH_MSGH_BITS_COMPLEX));
+  kmsg.remote.init(to.port);
+  kmsg.local.init(back.port);
   txn.set(kmsg.flags, kmsg.flags | kKmsgHeaderTaken);
   if (swallowed) {
-    kmsg_destroy(txn, *txn.find_hold(kHoldKmsg, send.handle.index));
+    kmsg_destroy(txn, keep(txn, send));
     return kPosted;
   }
   Locked<Port> port = txn.lock(Handle<Port>{to.port});
   if ((send.arguments.option & MACH_SEND_NOTIFY) != 0) arm_send_possible(txn, kmsg, port, *dest);
-  if ((h.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0 || port->kobject_type != 0 || !port->active()) return MACH_MSG_SUCCESS;
-  if (mqueue_send(txn, port, send.handle, true) != SendVerdict::posted) return MACH_MSG_SUCCESS;
-  txn.drop(*txn.find_hold(kHoldKmsg, send.handle.index));
+  const bool at_once = !send.is_complex() && port->kobject_type == 0 && port->active() &&
+                       mqueue_send(txn, port, send.handle, true) == SendVerdict::posted;
+  if (!at_once) {
+    keep(txn, send);
+    return MACH_MSG_SUCCESS;
+  }
+  give(txn, send);
   return kPosted;
 }
 
-// Steps 1 to 8: sizes, the buffer, the bytes, the descriptors. On success the message is held.
+// The bytes, and of a complex message its descriptors as far as they can be judged without the space. The message is
+// held then.
+mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
+  const SendArguments& a = send.arguments;
+  send.handle = kmsg_alloc(send.self, a.size);
+  if (!send.handle) return MACH_SEND_NO_BUFFER;
+  send.is_held = true;
+  Kmsg& kmsg = send.kmsg();
+  if (send.is_short())
+    memcpy(kmsg.inline_body, send.bytes.body, a.size - kHeaderSize);
+  else if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize))
+    return MACH_SEND_INVALID_DATA;
+  if (!send.is_complex()) return MACH_MSG_SUCCESS;
+  // The count may have changed under our hands: what was checked is what counts.
+  body_word(send.segment(), kmsg, 0).init(descriptors);
+  kmsg.descriptors.init(descriptors);
+  return kmsg_check_descriptors(send.segment(), kmsg);
+}
+
+// Steps 1 to 8: sizes, the buffer, the bytes, the descriptors.
 mach_msg_return_t take_bytes(Send& send) {
   const SendArguments& a = send.arguments;
   if (a.size < kHeaderSize || (a.size & 3) != 0) return MACH_SEND_MSG_TOO_SMALL;
   if (a.size > kSendSizeMax) return MACH_SEND_TOO_LARGE;
-  if (!send.user.copy_in(&send.header, a.buffer, kHeaderSize)) return MACH_SEND_INVALID_DATA;
-  send.header.msgh_bits &= MACH_MSGH_BITS_USER;
-  const bool complex = (send.header.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0;
+  if (!send.user.copy_in(&send.bytes, a.buffer, send.is_short() ? a.size : kHeaderSize)) return MACH_SEND_INVALID_DATA;
+  send.bytes.header.msgh_bits &= MACH_MSGH_BITS_USER;
   uint32_t descriptors = 0;
-  if (complex) {
+  if (send.is_complex()) {
     if (a.size < sizeof(mach_msg_base_t)) return MACH_SEND_MSG_TOO_SMALL;
     if (!send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) return MACH_SEND_INVALID_DATA;
     if (descriptors > (a.size - sizeof(mach_msg_base_t)) / 12) return MACH_SEND_MSG_TOO_SMALL;
   }
-  send.handle = kmsg_alloc(send.self, a.size);
-  if (!send.handle) return MACH_SEND_NO_BUFFER;
-  Kmsg& kmsg = send.kmsg();
-  mach_msg_return_t code = MACH_MSG_SUCCESS;
-  if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize)) {
-    code = MACH_SEND_INVALID_DATA;
-  } else if (complex) {
-    // The count may have changed under our hands: what was checked is what counts.
-    body_word(send.segment(), kmsg, 0).init(descriptors);
-    kmsg.descriptors.init(descriptors);
-    code = kmsg_check_descriptors(send.segment(), kmsg);
+  if (send.is_complex() || !send.is_short()) {
+    const mach_msg_return_t code = make_message(send, descriptors);
+    if (code != MACH_MSG_SUCCESS) return code;
   }
-  if (code == MACH_MSG_SUCCESS) code = check_header(send.header);
-  if (code != MACH_MSG_SUCCESS) kmsg_free(send.self, send.handle);
-  return code;
+  return check_header(send.header());
 }
 
 // Destroys the message; the send has succeeded as far as its sender is to know.
@@ -287,7 +332,7 @@ mach_msg_return_t give_back(const Send& send, mach_msg_return_t code) {
     });
   }
   bits |= kmsg_copyout_body(send.self, send.space, send.handle, send.user, true, send.arguments.buffer, true);
-  mach_msg_header_t header = send.header;
+  mach_msg_header_t header = send.header();
   header.msgh_bits = kmsg.bits;
   header.msgh_size = kmsg.size;
   header.msgh_remote_port = names[0];
@@ -321,24 +366,16 @@ uint64_t deadline_after(mach_msg_timeout_t ms, bool bounded) {
 
 mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space, UserMemory& user,
                            const SendArguments& arguments) {
-  Send send{self, task, space, user, arguments, {}, {}};
+  Send send{self, task, space, user, arguments};
   mach_msg_return_t code = take_bytes(send);
-  if (code != MACH_MSG_SUCCESS) return code;
-  Kmsg& kmsg = send.kmsg();
-  kmsg.id.init(send.header.msgh_id);
-  kmsg.voucher.init(send.header.msgh_voucher_port);
-  const int taken = transact(
-      self, kCopyinNeeds.with<Kmsg>(2),
-      [&](Txn& txn) {
-        stamp(txn, send, kmsg);
-        return take_header(send, txn);
-      },
-      MACH_SEND_NO_BUFFER);
-  if (taken == kPosted) return MACH_MSG_SUCCESS;
-  if (taken != MACH_MSG_SUCCESS) {
-    kmsg_free(self, send.handle);
-    return taken;
+  if (code == MACH_MSG_SUCCESS)
+    code = transact(self, kSendNeeds, [&](Txn& txn) { return take_header(send, txn); }, MACH_SEND_NO_BUFFER);
+  if (code == kPosted) return MACH_MSG_SUCCESS;
+  if (code != MACH_MSG_SUCCESS) {
+    if (send.is_held) kmsg_free(self, send.handle);
+    return code;
   }
+  send.is_held = true;
   code = kmsg_copyin_body(self, space, send.handle, user);
   if (code != MACH_MSG_SUCCESS) {
     kmsg_destroy(self, send.handle);

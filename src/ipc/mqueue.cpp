@@ -51,7 +51,7 @@ void remove(Txn& txn, Cell<uint32_t>& head, Cell<uint32_t>& tail, uint32_t id) {
 
 void begin_wait(Txn& txn, WaitState state, uint32_t object, uint32_t room, uint32_t option) {
   Frame& frame = txn.self().frame();
-  txn.add(frame.epoch, 1);
+  txn.set(frame.epoch, frame.epoch == UINT32_MAX ? 1 : frame.epoch + 1);
   txn.set(frame.state, state);
   txn.set(frame.object, object);
   txn.set(frame.room, room);
@@ -65,7 +65,8 @@ void grant(Txn& txn, uint32_t id, WaitState state, uint32_t what, int32_t result
   txn.set(frame.grant, what);
   txn.set(frame.result, result);
   txn.set(frame.extra, extra);
-  txn.segment().slot(id / kFrames).peer.store(txn.self().index());
+  Hint<uint32_t>& peer = txn.segment().slot(id / kFrames).peer;
+  if (peer.load() != txn.self().index()) peer.store(txn.self().index());
   txn.owe_wake(id);
 }
 

@@ -45,6 +45,7 @@ class Thread {
   // what it was at trap entry.
   const uint32_t* interrupt_word = nullptr;
   uint32_t interrupt_seen = 0;
+  bool sleeps = false;  // or is about to: a handler that interrupts says so with poke_own_frame
   bool interrupted() const {
     return interrupt_word != nullptr && detail::load_relaxed(*interrupt_word) != interrupt_seen;
   }
