@@ -2,6 +2,8 @@
 // The send half: messages 5, in the order of its checks. A short, simple message is made, takes its rights and is posted
 // in one transaction; any other is made first and held until then.
 // If we die here: what is held recovery destroys.
+#include <string.h>
+
 #include "ipc/kernel.hpp"
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
