@@ -57,7 +57,8 @@ class message {
   // Without a payload the parts are all there is to say.
   template <class... Given>
   requires(std::is_same_v<Payload, none> && sizeof...(Given) == sizeof...(Parts) && sizeof...(Parts) > 0 &&
-           !(std::is_same_v<std::remove_cvref_t<Given>, message> || ...)) explicit message(Given&&... parts)
+           !(std::is_same_v<std::remove_cvref_t<Given>, message> ||
+             ...)) explicit(!(detail::givable<Parts, Given&&> && ...)) message(Given&&... parts)
       : payload{}, slots_(give<Parts>(std::forward<Given>(parts))...) {}
 
   message(message&&) noexcept = default;
