@@ -82,10 +82,9 @@ result<typename one_of_these<Replies...>::type> exchange(const destination& to, 
       MACH_SEND_MSG | receive_options | (longest.bounded() ? MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT : 0);
   const kern_return_t code = mach_msg(header, option, wire<Request>::size, largest_reply + MAX_TRAILER_SIZE,
                                       *reply_name, longest.milliseconds(), MACH_PORT_NULL);
-  const bool returned = is_of_send(code) && header->msgh_size != 0;
-  // The send-once right that was made for the reply.
-  if (returned) send_once_right::adopt(header->msgh_local_port).reset();
-  settle(code, buffer.bytes, to, request);
+  const fate happened = settle(code, buffer.bytes, to, request);
+  // A send-once right came back, that was made for the reply.
+  if (happened == fate::returned) send_once_right::adopt(header->msgh_local_port).reset();
   if (code != MACH_MSG_SUCCESS) {
     if ((code & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR) destroy(header);
     replies.drop();

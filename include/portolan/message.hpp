@@ -74,6 +74,10 @@ class message {
   auto& part() noexcept {
     return std::get<I>(slots_).get();
   }
+  template <std::size_t I>
+  const auto& part() const noexcept {
+    return const_cast<message*>(this)->template part<I>();
+  }
 
  private:
   friend struct detail::wire<message>;
@@ -101,6 +105,10 @@ auto& get(message<Id, Payload, Parts...>& whole) noexcept {
   } else {
     return whole.template part<I - 1>();
   }
+}
+template <std::size_t I, mach_msg_id_t Id, class Payload, class... Parts>
+const auto& get(const message<Id, Payload, Parts...>& whole) noexcept {
+  return get<I>(const_cast<message<Id, Payload, Parts...>&>(whole));
 }
 template <std::size_t I, mach_msg_id_t Id, class Payload, class... Parts>
 auto&& get(message<Id, Payload, Parts...>&& whole) noexcept {

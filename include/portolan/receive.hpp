@@ -99,16 +99,23 @@ struct one_of_these<Only> {
   using type = Only;
 };
 
-// Takes a received message that has to be one of Ms. A reply right in its header is left alone.
+template <class Taken, class M, class... Others>
+result<Taken> accept_first(std::byte* at, kern_return_t other_id, const char* call) {
+  if (wire<M>::fits(at)) return Taken(wire<M>::take(at));
+  auto* header = reinterpret_cast<mach_msg_header_t*>(at);
+  const kern_return_t why = header->msgh_id == M::id ? MIG_TYPE_ERROR : other_id;
+  if constexpr (sizeof...(Others) > 0) {
+    return accept_first<Taken, Others...>(at, why, call);
+  } else {
+    return refuse(header, why, call);
+  }
+}
+
+// Takes a received message that has to be one of Ms. A reply right in its header is left alone. `other_id` is
+// the error for a message that is none of them by its id.
 template <class... Ms>
 result<typename one_of_these<Ms...>::type> accept(std::byte* at, kern_return_t other_id, const char* call) {
-  using taken_type = typename one_of_these<Ms...>::type;
-  auto* header = reinterpret_cast<mach_msg_header_t*>(at);
-  result<taken_type> taken = error(MIG_TYPE_ERROR, call);
-  const bool fits = ((wire<Ms>::fits(at) && (taken = taken_type(wire<Ms>::take(at)), true)) || ...);
-  if (fits) return taken;
-  const bool known = ((header->msgh_id == Ms::id) || ...);
-  return refuse(header, known ? MIG_TYPE_ERROR : other_id, call);
+  return accept_first<typename one_of_these<Ms...>::type, Ms...>(at, other_id, call);
 }
 
 // The same, of a message that must not want an answer.

@@ -52,8 +52,9 @@ namespace detail {
 }
 
 [[noreturn]] inline void no_value(const error& failed, const char* file, int line) noexcept {
-  std::fprintf(stderr, "%s:%d: %s: 0x%x %s\n", file, line, failed.call(),
-               static_cast<unsigned>(failed.code()), failed.text());
+  if (file != nullptr) std::fprintf(stderr, "%s:%d: ", file, line);
+  if (file == nullptr) std::fputs("portolan: misuse: there is no value: ", stderr);
+  std::fprintf(stderr, "%s: 0x%x %s\n", failed.call(), static_cast<unsigned>(failed.code()), failed.text());
   std::abort();
 }
 
@@ -85,11 +86,12 @@ class [[nodiscard]] result {
     return std::move(*value_);
   }
 
-  T& operator*() & noexcept { return value(); }
-  const T& operator*() const& noexcept { return value(); }
-  T operator*() && noexcept { return std::move(*this).value(); }
-  T* operator->() noexcept { return &value(); }
-  const T* operator->() const noexcept { return &value(); }
+  // For where it is known that there is one: says only which call failed, otherwise.
+  T& operator*() & noexcept { return value(nullptr, 0); }
+  const T& operator*() const& noexcept { return value(nullptr, 0); }
+  T operator*() && noexcept { return std::move(*this).value(nullptr, 0); }
+  T* operator->() noexcept { return &value(nullptr, 0); }
+  const T* operator->() const noexcept { return &value(nullptr, 0); }
 
   // Only when there is no value.
   const portolan::error& error() const noexcept {

@@ -116,26 +116,34 @@ verdict<parts> judge(kern_return_t code, const mach_msg_header_t& header,
   }
 }
 
+// Returns what became of the header's rights.
 template <class M>
-void settle(kern_return_t code, const std::byte* at, const destination& to, M& from) {
+fate settle(kern_return_t code, const std::byte* at, const destination& to, M& from) {
   const auto& header = *reinterpret_cast<const mach_msg_header_t*>(at);
   const verdict<M::part_count> happened = judge(code, header, wire<M>::reads_memory);
   to.settle(happened.header, header.msgh_remote_port);
   wire<M>::settle(at, from, happened.each);
+  return happened.header;
 }
 
+// `reply`, if there is one, is where an answer is to go.
 template <class M>
-result<void> post(const destination& to, M& from, timeout longest) {
+result<void> post(const destination& to, M& from, timeout longest, slot<send_once_right>* reply = nullptr) {
   room<wire<M>::size> buffer;
   mach_msg_header_t* header = buffer.header();
   *header = {};
   header->msgh_bits = MACH_MSGH_BITS(to.disposition(), 0);
   header->msgh_remote_port = to.name();
+  if (reply != nullptr) {
+    header->msgh_bits = MACH_MSGH_BITS(to.disposition(), reply->disposition());
+    header->msgh_local_port = reply->name();
+  }
   wire<M>::encode(buffer.bytes, from);
   const mach_msg_option_t option = MACH_SEND_MSG | (longest.bounded() ? MACH_SEND_TIMEOUT : 0);
   const kern_return_t code =
       mach_msg(header, option, wire<M>::size, 0, MACH_PORT_NULL, longest.milliseconds(), MACH_PORT_NULL);
-  settle(code, buffer.bytes, to, from);
+  const fate happened = settle(code, buffer.bytes, to, from);
+  if (reply != nullptr) reply->settle_name(happened, header->msgh_local_port);
   return outcome(code, "mach_msg(send)");
 }
 
@@ -161,6 +169,25 @@ result<void> send(destination to, M&& letter, timeout longest = forever) {
     return detail::post(to, copy, longest);
   } else {
     return detail::post(to, letter, longest);
+  }
+}
+
+// Where an answer is to go: make_send_once_of(port), or a send-once right to move.
+using reply_target = detail::slot<send_once_right>;
+
+// As send(), of a request whose answer goes to `reply`: to be received there at leisure, or by a service. A
+// reply right that was moved in is given up where this fails, and so tells its port.
+template <message_type M>
+result<void> ask(destination to, M&& request, reply_target reply, timeout longest = forever) {
+  static_assert(detail::may_be_used_up<M>,
+                "a message with rights or memory is used up by sending: std::move it");
+  if (reply.name() == MACH_PORT_NULL)
+    detail::misuse("a request is sent with a reply right that was moved away");
+  if constexpr (std::is_lvalue_reference_v<M>) {
+    std::remove_cvref_t<M> copy(request);
+    return detail::post(to, copy, longest, &reply);
+  } else {
+    return detail::post(to, request, longest, &reply);
   }
 }
 

@@ -158,8 +158,38 @@ TEST_F(Calls, AClientThatWentNeedsNoAnswer) {
   auto got = receive_request<square, squared>(port, kPatience);
   ASSERT_TRUE(got);
   client.kill_hard();
-  while (got->reply.answer({1})) got = receive_request<square, squared>(port, 0s);  // until its death is seen
-  EXPECT_FALSE(got.has_value() && got->reply.release());
+  send_once_right right = got->reply.release();
+  mach_port_type_t type = 0;
+  while (mach_port_type(mach_task_self(), right.get(), &type) == KERN_SUCCESS &&
+         type != MACH_PORT_TYPE_DEAD_NAME) {
+    usleep(1000);  // its death takes a moment to be seen
+  }
+  reply_to<squared> reply(std::move(right));
+  const result<void> answered = reply.answer({1});
+  ASSERT_FALSE(answered);
+  EXPECT_TRUE(answered.error() == MACH_SEND_INVALID_DEST);
+}
+
+// Without waiting: the answer comes where it was asked to.
+TEST_F(Calls, AskingNowAndListeningLater) {
+  const receive_right port = receive_right::allocate(2).value();
+  const receive_right replies = receive_right::allocate().value();
+  ASSERT_TRUE(ask(port, square{3}, make_send_once_of(replies)));
+  ASSERT_TRUE(ask(port, square{4}, replies.make_send_once().value()));
+  const Census before = census();
+  const result<void> full = ask(port, square{5}, make_send_once_of(replies), 0s);
+  ASSERT_FALSE(full);
+  EXPECT_TRUE(full.error() == MACH_SEND_TIMED_OUT);
+  EXPECT_EQ(before, census());
+  EXPECT_FALSE(ask(port, square{5}, replies.make_send_once().value(), 0s));
+  EXPECT_TRUE(receive<send_once_notification>(replies, kPatience));
+  for (int i = 0; i < 2; i++) {
+    auto got = receive_request<square, squared>(port, kPatience);
+    ASSERT_TRUE(got);
+    EXPECT_TRUE(got->reply.answer({got->body.payload * got->body.payload}));
+  }
+  EXPECT_EQ(9u, receive<squared>(replies, kPatience)->payload);
+  EXPECT_EQ(16u, receive<squared>(replies, kPatience)->payload);
 }
 
 // Each thread has a reply port of its own, which goes with it.

@@ -21,6 +21,7 @@ TEST_F(Docs, Echo) {
   service echo(bootstrap::check_in(name.c_str()).value());
   std::thread server([&] { EXPECT_TRUE(serve_echo(echo)); });
   EXPECT_STREQ("hello", ask_echo(name.c_str())->text);
+  EXPECT_EQ(100u, ask_many(bootstrap::look_up(name.c_str()).value(), 100));
   echo.stop();
   server.join();
 }
