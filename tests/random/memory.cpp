@@ -90,11 +90,21 @@ bool KernelMemory::copy_out(uint64_t user, const void* kernel, size_t size) {
   return true;
 }
 
-uint64_t KernelMemory::map(size_t size) {
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+namespace {
+
+void give_back(uint64_t address, size_t size) {
+  const uint64_t page = address & ~uint64_t{kPage - 1};
+  munmap(reinterpret_cast<void*>(page), address - page + size);
+}
+
+}  // namespace
+
+uint64_t KernelMemory::map(size_t size, size_t offset) {
+  void* memory = mmap(nullptr, size + offset, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
-  given_[reinterpret_cast<uint64_t>(memory)] = size;
-  return reinterpret_cast<uint64_t>(memory);
+  const uint64_t address = reinterpret_cast<uint64_t>(memory) + offset;
+  given_[address] = size;
+  return address;
 }
 
 void KernelMemory::unmap(uint64_t address, uint64_t size) {
@@ -103,7 +113,7 @@ void KernelMemory::unmap(uint64_t address, uint64_t size) {
     released.push_back(pages(address, size));
     return;
   }
-  munmap(reinterpret_cast<void*>(address), it->second);
+  give_back(address, it->second);
   given_.erase(it);
 }
 
@@ -118,7 +128,7 @@ bool KernelMemory::read(uint64_t address, uint64_t size, Bytes& bytes) const {
 }
 
 void KernelMemory::end_call() {
-  for (const auto& [address, size] : given_) munmap(reinterpret_cast<void*>(address), size);
+  for (const auto& [address, size] : given_) give_back(address, size);
   given_.clear();
   released.clear();
 }

@@ -42,7 +42,7 @@ class KernelMemory final : public ipc::UserMemory {
   ~KernelMemory();
   bool copy_in(void* kernel, uint64_t user, size_t size) override;
   bool copy_out(uint64_t user, const void* kernel, size_t size) override;
-  uint64_t map(size_t size) override;
+  uint64_t map(size_t size, size_t offset) override;
   void unmap(uint64_t address, uint64_t size) override;
 
   // Of memory that the kernel gave.
@@ -52,7 +52,7 @@ class KernelMemory final : public ipc::UserMemory {
 
  private:
   Arena& arena_;
-  std::map<uint64_t, size_t> given_;
+  std::map<uint64_t, size_t> given_;  // where it begins; its first page has room in front
 };
 
 // As the model sees it.
