@@ -17,6 +17,8 @@ namespace {
 
 // Internal: the header is in and the message was posted in the same transaction.
 constexpr int kPosted = -90002;
+// Internal: the header is in, and the message is to be destroyed once its body is in too.
+constexpr int kSwallowed = -90004;
 constexpr Needs kSendNeeds = kCopyinNeeds.with<Kmsg>(3);
 
 struct Send {
@@ -176,7 +178,9 @@ int take_header(Send& send, Txn& txn) {
   kmsg.local.init(back.port);
   txn.set(kmsg.flags, kmsg.flags | kKmsgHeaderTaken);
   if (swallowed) {
-    kmsg_destroy(txn, keep(txn, send));
+    Hold& hold = keep(txn, send);
+    if (send.is_complex()) return kSwallowed;
+    kmsg_destroy(txn, hold);
     return kPosted;
   }
   Locked<Port> port = txn.lock(Handle<Port>{to.port});
@@ -398,7 +402,8 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
   if (code == MACH_MSG_SUCCESS)
     code = transact(self, kSendNeeds, [&](Txn& txn) { return take_header(send, txn); }, MACH_SEND_NO_BUFFER);
   if (code == kPosted) return MACH_MSG_SUCCESS;
-  if (code != MACH_MSG_SUCCESS) {
+  const bool swallowed = code == kSwallowed;
+  if (code != MACH_MSG_SUCCESS && !swallowed) {
     if (send.is_held) kmsg_free(self, send.handle);
     return code;
   }
@@ -408,7 +413,7 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
     kmsg_destroy(self, send.handle);
     return code;
   }
-  return deliver(send);
+  return swallowed ? swallow(send) : deliver(send);
 }
 
 }  // namespace portolan::ipc

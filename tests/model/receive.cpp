@@ -135,15 +135,9 @@ class Receiving {
       return;
     }
     name = model_.copyout(space_, item.right);
-    item.context = 0;
-    if (!MACH_PORT_VALID(name)) return;
-    if ((item.flags & MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE) != 0) {
-      port->guarded = port->immovable = true;
-      port->context = item.context = address_;
-      item.flags &= static_cast<uint16_t>(~MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND);
-    } else {
-      item.flags |= MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
-    }
+    if (!say_guard(item, address_) || !MACH_PORT_VALID(name)) return;
+    port->guarded = port->immovable = true;
+    port->context = address_;
   }
 
   void write_trailer(Bytes& bytes, uint32_t at, const Sender& sender, uint64_t context) const {

@@ -271,7 +271,8 @@ class Sending {
       Entry* entry = space_.find(d.name);
       if (entry == nullptr || !entry->has(MACH_PORT_TYPE_RECEIVE)) return MACH_SEND_INVALID_RIGHT;
       const Port& port = *entry->port;
-      const bool unguarded = (d.flags & MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND) != 0 && !port.guarded && d.context == 0;
+      const bool unguarded =
+          (d.flags & MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND) != 0 && !port.guarded && port.context == 0;
       if (!unguarded && !(port.guarded && port.context == d.context)) return MACH_SEND_INVALID_RIGHT;
     }
     return take_right(d.name, d.disposition, item.right);
@@ -310,11 +311,9 @@ class Sending {
   static void back_guarded(Model& model, Space& space, Item& item, Name& name, uint64_t address) {
     Port* port = item.right.port;
     name = model.copyout(space, item.right);
-    if (!MACH_PORT_VALID(name)) return;
-    item.context = 0;
-    if ((item.flags & MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE) == 0) return;
+    if (!say_guard(item, address) || !MACH_PORT_VALID(name)) return;
     port->guarded = true;
-    port->context = item.context = address;
+    port->context = address;
   }
 
   template <class Guarded>

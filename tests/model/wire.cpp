@@ -69,6 +69,17 @@ void Descriptor::write(Bytes& bytes, uint32_t at) const {
   }
 }
 
+bool say_guard(Item& item, uint64_t address) {
+  const bool immovable = (item.flags & MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE) != 0;
+  item.context = immovable ? address : 0;
+  if (immovable) {
+    item.flags &= static_cast<uint16_t>(~MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND);
+  } else {
+    item.flags |= MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
+  }
+  return immovable;
+}
+
 void write_message(Bytes& buffer, const mach_msg_header_t& header, Message& message, Memory& memory,
                    const std::function<Name(const Right&)>& copyout, const std::function<void(Item&, Name&)>& guarded) {
   put(buffer, 0, &header, sizeof header);

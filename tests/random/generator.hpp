@@ -14,6 +14,7 @@ class Dice {
  public:
   virtual ~Dice() = default;
   virtual uint32_t below(uint32_t n) = 0;  // n > 0
+  virtual bool empty() const { return false; }  // no more choices: the program ends here
   bool one_in(uint32_t n) { return below(n) == 0; }
 };
 

@@ -24,7 +24,7 @@ std::pair<uint64_t, uint64_t> pages(uint64_t address, uint64_t size) {
 }  // namespace
 
 Arena::Arena()
-    : buffer_(static_cast<uint8_t*>(mmap(nullptr, kBufferSize + kRegionsSize, PROT_READ | PROT_WRITE,
+    : buffer_(static_cast<uint8_t*>(mmap(reinterpret_cast<void*>(kArenaAddress), kBufferSize + kRegionsSize, PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {}
 
 Arena::~Arena() { munmap(buffer_, kBufferSize + kRegionsSize); }
@@ -37,6 +37,11 @@ bool Arena::contains(uint64_t address, uint64_t size) const {
 uint32_t Arena::build(const MessagePlan& plan, uint32_t remote, uint32_t local, const std::vector<Name>& names,
                       uint32_t seed) {
   Bytes bytes(kBufferSize, kUntouched);
+  if (!plan.raw.empty()) {
+    model::put(bytes, 0, plan.raw.data(), std::min(plan.raw.size(), bytes.size()));
+    memcpy(buffer_, bytes.data(), bytes.size());
+    return plan.data;
+  }
   const mach_msg_header_t header{plan.bits | (plan.complex ? MACH_MSGH_BITS_COMPLEX : 0),
                                  seed, remote, local, plan.voucher, plan.id};
   model::put(bytes, 0, &header, sizeof header);

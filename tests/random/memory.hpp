@@ -13,6 +13,7 @@
 namespace portolan::random {
 
 inline constexpr uint64_t kNowhere = 0x1000;          // an address where nothing is
+inline constexpr uint64_t kArenaAddress = 0x200000000;  // where the arena lies if it can, for programs that were kept
 inline constexpr size_t kBufferSize = 16 << 10;
 inline constexpr size_t kRegionsSize = 1 << 20;
 inline constexpr uint8_t kUntouched = 0xa5;
@@ -73,7 +74,7 @@ class ModelMemory final : public model::Memory {
 };
 
 // Turns a buffer that holds a received or returned message into an outcome: addresses become 0 or 1, what they point to is
-// read, names are listed. `size`: how far the message goes.
+// read, names are listed.
 void take_message(Outcome& outcome, const std::function<bool(uint64_t, uint64_t, Bytes&)>& read);
 
 }  // namespace portolan::random

@@ -55,6 +55,7 @@ struct MessagePlan {
   uint32_t data = 0;           // bytes behind the descriptors
   int32_t size_off = 0;        // how much the size given is off
   bool unreadable = false;
+  std::vector<uint8_t> raw = {};  // instead of all this: the bytes; `data` is the size given
 };
 
 // What the numbers mean depends on the verb: see kernel.cpp and reference.cpp, which agree on it.
