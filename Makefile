@@ -7,7 +7,7 @@ SECONDS ?= 60
 OPS ?= 1000000
 SEED ?= 1
 
-.PHONY: build demo test test-all bench killpoints storm random fuzz install lint format clean help
+.PHONY: build demo test test-all checks bench killpoints storm random fuzz install lint format clean help
 .NOTPARALLEL:
 
 build:
@@ -24,6 +24,11 @@ test:
 test-all:
 	@scripts/install-deps build lint
 	@scripts/run-tests --all
+
+checks:
+	@scripts/install-deps build
+	@scripts/build release check_tests portolan_cli
+	@scripts/checks
 
 bench: build
 	@mkdir -p build/bench
@@ -65,6 +70,7 @@ help:
 	@echo 'make demo                 run the browser example under portolan check, clean and leaking'
 	@echo 'make test                 all tests, and again under ASan+UBSan and TSan'
 	@echo 'make test-all             the same, and Clang, spin off, one CPU, kill points, a storm'
+	@echo 'make checks               list every numbered rule of docs/rules with its state'
 	@echo 'make bench                measure; results in build/bench/results.json'
 	@echo 'make killpoints           die at every step of the kernel, and look'
 	@echo 'make storm SECONDS=60     kill processes at random, and look'

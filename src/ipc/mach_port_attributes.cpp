@@ -223,4 +223,21 @@ kern_return_t port_peek(Thread& self, Handle<Space> handle, Name name, uint32_t 
   });
 }
 
+kern_return_t port_peek_trailer(Thread& self, Handle<Space> space, Name name, mach_msg_trailer_type_t type,
+                                uint32_t seqno, Peeked& peeked, mach_msg_audit_trailer_t& trailer, uint32_t& room) {
+  static constexpr uint32_t kSizes[] = {8, 12, 20, 52};
+  if (!name.valid()) return KERN_INVALID_RIGHT;
+  const uint32_t elements = type >> 24 & 0xf;
+  if (elements > 3 || room < kSizes[elements]) return KERN_INVALID_VALUE;
+  const kern_return_t code = port_peek(self, space, name, seqno, peeked);
+  if (code != KERN_SUCCESS) return code;
+  room = kSizes[elements];
+  trailer = {};
+  trailer.msgh_trailer_size = room;
+  trailer.msgh_seqno = peeked.seqno;
+  trailer.msgh_sender = peeked.sender;
+  trailer.msgh_audit = peeked.audit;
+  return KERN_SUCCESS;
+}
+
 }  // namespace portolan::ipc

@@ -22,7 +22,10 @@ uint32_t trailer_size(uint32_t option) {
   }
 }
 
-bool fits(const Kmsg& kmsg, uint32_t room, uint32_t option) { return uint64_t{kmsg.size} + trailer_size(option) <= room; }
+bool fits(const Kmsg& kmsg, uint32_t room, uint32_t wants) {
+  if ((wants & kWantsAux) != 0 && kmsg.aux > (wants >> kWantsAuxShift & 0x7ffu)) return false;
+  return uint64_t{kmsg.size} + trailer_size(wants) <= room;
+}
 
 // -- lists of frames; `head` and `tail` belong to the lock of the object waited on
 void append(Txn& txn, Cell<uint32_t>& head, Cell<uint32_t>& tail, uint32_t id) {

@@ -24,8 +24,8 @@ class Memory {
   virtual bool read(uint64_t address, uint64_t size, Bytes& bytes) = 0;
   // Every page that [address, address + size) touches goes away.
   virtual void release(uint64_t address, uint64_t size) = 0;
-  // New memory with this content.
-  virtual uint64_t give(const Bytes& bytes) = 0;
+  // New memory with this content, beginning so far into a page.
+  virtual uint64_t give(const Bytes& bytes, uint32_t offset) = 0;
 };
 
 class Model {

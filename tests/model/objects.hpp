@@ -68,6 +68,7 @@ struct Item {
   uint16_t flags = 0;
   uint8_t copy = 0;              // OOL
   Bytes memory;                  // OOL
+  uint32_t offset = 0;           // OOL: where it begins in its page, if it keeps that place
   uint32_t disposition = 0;      // OOL_PORTS: as it travels
   std::vector<Right> rights;     // OOL_PORTS
 };

@@ -3,6 +3,8 @@
 #include <mach/mig_errors.h>
 #include <mach/notify.h>
 
+#include <algorithm>
+
 #include "model/model.hpp"
 
 namespace portolan::model {
@@ -65,10 +67,13 @@ kern_return_t Model::request_port_destroyed(Space& space, Name name, uint32_t sy
   return KERN_SUCCESS;
 }
 
-// The request table grows to the next size when a request finds no slot; slot 0 is never used (ports 7.15).
+// The request table grows to the next size when a request finds no slot; slot 0 is never used (ports 7.15). What has fired
+// takes no slot here (docs/divergences.md).
 static void take_slot(Port& port) {
-  static constexpr uint32_t kSizes[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
-  const auto needed = static_cast<uint32_t>(port.requests.size()) + 1;
+  static constexpr uint32_t kSizes[] = {2, 4, 6, 8, 12, 16, 24, 36};
+  const auto live = std::count_if(port.requests.begin(), port.requests.end(),
+                                  [](const Request& request) { return request.notify != nullptr; });
+  const auto needed = static_cast<uint32_t>(live) + 1;
   for (uint32_t size : kSizes) {
     if (port.request_slots >= needed) return;
     if (size > port.request_slots) port.request_slots = size;

@@ -53,6 +53,7 @@ kern_return_t Model::copyin(Space& space, Name name, uint32_t disposition, Right
       return KERN_SUCCESS;
     case MACH_MSG_TYPE_MOVE_RECEIVE:
       if (!entry->has(MACH_PORT_TYPE_RECEIVE)) return KERN_INVALID_RIGHT;
+      if (port->immovable) return KERN_INVALID_CAPABILITY;
       clear_receiver(port, true);
       right = {Right::State::live, MACH_MSG_TYPE_PORT_RECEIVE, port};
       if (entry->has(MACH_PORT_TYPE_SEND)) {

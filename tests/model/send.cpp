@@ -245,6 +245,7 @@ class Sending {
   mach_msg_return_t take_memory(const Descriptor& d, Item& item) {
     item.copy = d.copy;
     if (d.size == 0) return MACH_MSG_SUCCESS;
+    if (d.copy == MACH_MSG_VIRTUAL_COPY && d.size > kSmallCopy) item.offset = static_cast<uint32_t>(d.address % kPage);
     if (!memory_.read(d.address, d.size, item.memory)) return MACH_SEND_INVALID_MEMORY;
     if (d.deallocate) memory_.release(d.address, d.size);
     return MACH_MSG_SUCCESS;

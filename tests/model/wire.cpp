@@ -113,14 +113,14 @@ void write_message(Bytes& buffer, const mach_msg_header_t& header, Message& mess
         d.deallocate = true;
         d.disposition = item.disposition;
         d.size = static_cast<uint32_t>(item.rights.size());
-        d.address = names.empty() ? 0 : memory.give(names);
+        d.address = names.empty() ? 0 : memory.give(names, 0);
         break;
       }
       default:
         d.copy = item.copy;
         d.deallocate = item.copy == MACH_MSG_VIRTUAL_COPY;
         d.size = static_cast<uint32_t>(item.memory.size());
-        d.address = item.memory.empty() ? 0 : memory.give(item.memory);
+        d.address = item.memory.empty() ? 0 : memory.give(item.memory, item.offset);
         break;
     }
     d.write(buffer, at);

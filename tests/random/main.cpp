@@ -31,7 +31,7 @@ void usage(FILE* to) {
       "  --ops N          stop after so many calls (100000)\n"
       "  --seed S         where to begin; a disagreement is shown with its own seed: --seed S --ops 1 repeats it\n"
       "  --tasks N        tasks in each program; from 1 to 4 unless given\n"
-      "  --shrink         make programs that show a disagreement short, and print them in C\n"
+      "  --shrink         make programs that show a disagreement short, and write them in C: random-SEED.c\n"
       "  --mutant NAME    on a kernel that is wrong on purpose; --list-mutants names them\n"
       "  --mutants        on all of them, one after another: each must be caught within the calls given\n",
       to);

@@ -95,20 +95,20 @@ bool KernelMemory::copy_out(uint64_t user, const void* kernel, size_t size) {
   return true;
 }
 
-uint64_t KernelMemory::map(size_t size) {
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+uint64_t KernelMemory::map(size_t size, size_t offset) {
+  void* memory = mmap(nullptr, offset + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
-  given_[reinterpret_cast<uint64_t>(memory)] = size;
-  return reinterpret_cast<uint64_t>(memory);
+  given_[reinterpret_cast<uint64_t>(memory)] = offset + size;
+  return reinterpret_cast<uint64_t>(memory) + offset;
 }
 
 void KernelMemory::unmap(uint64_t address, uint64_t size) {
-  auto it = given_.find(address);
+  auto it = given_.find(address / kPage * kPage);
   if (it == given_.end()) {
     released.push_back(pages(address, size));
     return;
   }
-  munmap(reinterpret_cast<void*>(address), it->second);
+  munmap(reinterpret_cast<void*>(it->first), it->second);
   given_.erase(it);
 }
 
@@ -139,14 +139,15 @@ bool ModelMemory::read(uint64_t address, uint64_t size, Bytes& bytes) {
 
 void ModelMemory::release(uint64_t address, uint64_t size) { released.push_back(pages(address, size)); }
 
-uint64_t ModelMemory::give(const Bytes& bytes) {
+uint64_t ModelMemory::give(const Bytes& bytes, uint32_t offset) {
   given_.push_back(bytes);
-  return given_.size();
+  return given_.size() * kPage + offset;
 }
 
 bool ModelMemory::read_given(uint64_t address, uint64_t size, Bytes& bytes) const {
-  if (address == 0 || address > given_.size() || given_[address - 1].size() != size) return false;
-  bytes = given_[address - 1];
+  const uint64_t which = address / kPage;
+  if (which == 0 || which > given_.size() || given_[which - 1].size() != size) return false;
+  bytes = given_[which - 1];
   return true;
 }
 
@@ -180,7 +181,7 @@ void take_message(Outcome& outcome, const std::function<bool(uint64_t, uint64_t,
       if (!read(d.address, uint64_t{d.size} * (ports ? 4 : 1), bytes)) bytes = {'?'};
       for (uint32_t n = 0; ports && n + 4 <= bytes.size(); n += 4) name_seen(outcome, model::word_at(bytes, n));
       outcome.memory.push_back(bytes);
-      const uint64_t somewhere = 1;
+      const uint64_t somewhere = 1 + d.address % kPage;
       model::put(buffer, at, &somewhere, 8);
     }
     at += model::descriptor_size(d.type);

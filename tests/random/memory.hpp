@@ -43,7 +43,7 @@ class KernelMemory final : public ipc::UserMemory {
   ~KernelMemory();
   bool copy_in(void* kernel, uint64_t user, size_t size) override;
   bool copy_out(uint64_t user, const void* kernel, size_t size) override;
-  uint64_t map(size_t size) override;
+  uint64_t map(size_t size, size_t offset) override;
   void unmap(uint64_t address, uint64_t size) override;
 
   // Of memory that the kernel gave.
@@ -62,7 +62,7 @@ class ModelMemory final : public model::Memory {
   explicit ModelMemory(Arena& arena) : arena_(arena) {}
   bool read(uint64_t address, uint64_t size, Bytes& bytes) override;
   void release(uint64_t address, uint64_t size) override;
-  uint64_t give(const Bytes& bytes) override;
+  uint64_t give(const Bytes& bytes, uint32_t offset) override;
 
   bool read_given(uint64_t address, uint64_t size, Bytes& bytes) const;
   void end_call();
@@ -73,7 +73,8 @@ class ModelMemory final : public model::Memory {
   std::vector<Bytes> given_;
 };
 
-// Turns a buffer that holds a received or returned message into an outcome: addresses become 0 or 1, what they point to is
+// Turns a buffer that holds a received or returned message into an outcome: of an address only 0 or its place
+// in the page (and 1 more) is kept, what it points to is
 // read, names are listed.
 void take_message(Outcome& outcome, const std::function<bool(uint64_t, uint64_t, Bytes&)>& read);
 
