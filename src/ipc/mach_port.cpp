@@ -206,11 +206,14 @@ kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t d
 }
 
 bool is_dead_name(Thread& self, Handle<Space> handle, Name name) {
-  return transact(self, Needs{}, [&](Txn& txn) -> int {
+  bool dead = false;
+  transact(self, Needs{}, [&](Txn& txn) {
     Locked<Space> space = txn.lock(handle);
     Entry* entry = entry_find(txn, space, name);
-    return entry != nullptr && !entry->has(kTypePset) && right_check(txn, space, *entry);
-  }) != 0;
+    dead = entry != nullptr && !entry->has(kTypePset) && right_check(txn, space, *entry);
+    return 0;
+  });
+  return dead;
 }
 
 void drop_taken(Thread& self, const NakedRight& right) {

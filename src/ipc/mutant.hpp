@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels that are wrong on purpose, to see that the tests notice. Only a build with PORTOLAN_MUTANTS has them (the test
-// program `random`); everywhere else `mutant` is false at compile time and nothing of them is left.
+// Kernels that are wrong on purpose, to see that the tests notice. Only a build with PORTOLAN_MUTANTS has
+// them (the test program `random`); everywhere else `mutant` is false at compile time and nothing of them is
+// left.
 #pragma once
 
 namespace portolan::ipc {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// mach_msg with arbitrary buffers, sizes, options and names, on the kernel and on the model. Before it comes a prelude that
-// makes one name of each kind, 0x103 to 0xa03 or so, and fills a queue; the arena with the buffer lies at kArenaAddress, so
-// that addresses of memory can be right.
+// mach_msg with arbitrary buffers, sizes, options and names, on the kernel and on the model. Before it comes
+// a prelude that makes one name of each kind, 0x103 to 0xa03 or so, and fills a queue; the arena with the
+// buffer lies at kArenaAddress, so that addresses of memory can be right.
 //
-// Input, again and again: u8 send (odd) or receive, u32 option, u16 size, u32 name, u8 length, that many bytes.
+// Input, again and again: u8 send (odd) or receive, u32 option, u16 size, u32 name, u8 length, that many
+// bytes.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,13 +38,13 @@ struct Input {
 class Play {
  public:
   void prelude() {
-    call(Verb::construct, 0, 0, MPO_INSERT_SEND_RIGHT);                                   // 0x103
-    call(Verb::construct, 0, 0, MPO_INSERT_SEND_RIGHT | MPO_QLIMIT);                      // 0x203, always full
-    call(Verb::allocate, 0, 0, MACH_PORT_RIGHT_RECEIVE);                                  // 0x303
-    call(Verb::allocate, 0, 0, MACH_PORT_RIGHT_PORT_SET);                                 // 0x403
-    call(Verb::allocate, 0, 0, MACH_PORT_RIGHT_DEAD_NAME);                                // 0x503
-    call(Verb::extract_right, 0x103, 0, MACH_MSG_TYPE_MAKE_SEND_ONCE);                    // 0x603
-    call(Verb::construct, 0, 0, MPO_CONTEXT_AS_GUARD | MPO_INSERT_SEND_RIGHT);            // 0x703, guarded by 0
+    call(Verb::construct, 0, 0, MPO_INSERT_SEND_RIGHT);                         // 0x103
+    call(Verb::construct, 0, 0, MPO_INSERT_SEND_RIGHT | MPO_QLIMIT);            // 0x203, always full
+    call(Verb::allocate, 0, 0, MACH_PORT_RIGHT_RECEIVE);                        // 0x303
+    call(Verb::allocate, 0, 0, MACH_PORT_RIGHT_PORT_SET);                       // 0x403
+    call(Verb::allocate, 0, 0, MACH_PORT_RIGHT_DEAD_NAME);                      // 0x503
+    call(Verb::extract_right, 0x103, 0, MACH_MSG_TYPE_MAKE_SEND_ONCE);          // 0x603
+    call(Verb::construct, 0, 0, MPO_CONTEXT_AS_GUARD | MPO_INSERT_SEND_RIGHT);  // 0x703, guarded by 0
     call(Verb::insert_member, 0x103, 0x403, 0);
     call(Verb::request_notification, 0x203, 0x303, MACH_NOTIFY_SEND_POSSIBLE);
     call(Verb::request_notification, 0x103, 0x303, MACH_NOTIFY_NO_SENDERS);

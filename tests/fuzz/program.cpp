@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fuzzer's bytes take the place of chance in the making of a program, which runs on the kernel and on the model.
+// The fuzzer's bytes take the place of chance in the making of a program, which runs on the kernel and on the
+// model.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -81,7 +81,8 @@ bool say_guard(Item& item, uint64_t address) {
 }
 
 void write_message(Bytes& buffer, const mach_msg_header_t& header, Message& message, Memory& memory,
-                   const std::function<Name(const Right&)>& copyout, const std::function<void(Item&, Name&)>& guarded) {
+                   const std::function<Name(const Right&)>& copyout,
+                   const std::function<void(Item&, Name&)>& guarded) {
   put(buffer, 0, &header, sizeof header);
   uint32_t at = sizeof header;
   if (message.complex) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random messages among several processes of several threads each: every sender's order, nothing lost, nothing twice, and
-// all counts as they were once it is quiet (tests/programs/user_traffic.c insists on that).
+// Random messages among several processes of several threads each: every sender's order, nothing lost,
+// nothing twice, and all counts as they were once it is quiet (tests/programs/user_traffic.c insists on
+// that).
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -22,9 +23,9 @@ void traffic(int processes, int threads, const std::string& seed) {
   const Domain domain;
   std::vector<std::unique_ptr<Program>> all;
   for (int i = 0; i < processes; i++)
-    all.push_back(std::make_unique<Program>(
-        domain, "user_traffic",
-        Program::Arguments{std::to_string(i), std::to_string(processes), std::to_string(threads), duration(), seed}));
+    all.push_back(std::make_unique<Program>(domain, "user_traffic",
+                                            Program::Arguments{std::to_string(i), std::to_string(processes),
+                                                               std::to_string(threads), duration(), seed}));
   for (auto& program : all) ASSERT_EQ("ready", program->line());
   for (auto& program : all) program->tell("go");
   unsigned long long sent = 0, received = 0;
@@ -44,17 +45,11 @@ void traffic(int processes, int threads, const std::string& seed) {
   for (auto& program : all) EXPECT_EQ(0, program->wait());
 }
 
-TEST(UserTraffic, FourProcessesOfThreeThreads) {
-  traffic(4, 3, "1");
-}
+TEST(UserTraffic, FourProcessesOfThreeThreads) { traffic(4, 3, "1"); }
 
-TEST(UserTraffic, TwoProcessesOfEightThreads) {
-  traffic(2, 8, "2");
-}
+TEST(UserTraffic, TwoProcessesOfEightThreads) { traffic(2, 8, "2"); }
 
-TEST(UserTraffic, EightProcessesOfOneThread) {
-  traffic(8, 1, "3");
-}
+TEST(UserTraffic, EightProcessesOfOneThread) { traffic(8, 1, "3"); }
 
 }  // namespace
 }  // namespace user

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One of several processes that send each other random messages from many threads:
 //   user_traffic INDEX PROCESSES THREADS MILLISECONDS SEED
-// Every message has a number, one up from that sender's last one to that receiver. The receiver insists on that (nothing
-// lost, nothing twice, each sender's order kept), on the contents of memory, and on what waits at ports that it is given.
-// When all is quiet it insists that it has as many names and rights as before.
+// Every message has a number, one up from that sender's last one to that receiver. The receiver insists on
+// that (nothing lost, nothing twice, each sender's order kept), on the contents of memory, and on what waits
+// at ports that it is given. When all is quiet it insists that it has as many names and rights as before.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -21,7 +21,7 @@ static int g_me, g_processes, g_threads;
 static unsigned g_seed;
 static double g_end;
 static mach_port_t g_mine, g_service[kMostProcesses];
-static uint32_t g_sent[kMostProcesses][kMostThreads];      // by receiver and thread; each thread writes its own
+static uint32_t g_sent[kMostProcesses][kMostThreads];  // by receiver and thread; each thread writes its own
 static uint32_t g_received[kMostProcesses][kMostThreads];  // by sender; the receiving thread's
 static _Atomic int g_echoes;
 
@@ -44,7 +44,8 @@ static unsigned in_use(void) {
   return info.iisb_table_inuse;
 }
 
-// ------------------------------------------------------------------------------------------------------- sending
+// -------------------------------------------------------------------------------------------------------
+// sending
 
 typedef struct {
   mach_msg_header_t header;
@@ -76,7 +77,9 @@ static void attach(complex_t* message, uint32_t form, uint32_t number, mach_port
     case kSendRight:
     case kFreshPort:
     case kReceiveRight:
-      message->item.port.name = form == kSendRight ? g_mine : form == kFreshPort ? (*keep = new_port()) : gift(number);
+      message->item.port.name = form == kSendRight   ? g_mine
+                                : form == kFreshPort ? (*keep = new_port())
+                                                     : gift(number);
       message->item.port.disposition =
           form == kReceiveRight ? MACH_MSG_TYPE_MOVE_RECEIVE : MACH_MSG_TYPE_MAKE_SEND;
       message->item.port.type = MACH_MSG_PORT_DESCRIPTOR;
@@ -105,7 +108,8 @@ static void attach(complex_t* message, uint32_t form, uint32_t number, mach_port
 }
 
 // Returns the size, without the space that the form does not use.
-static mach_msg_size_t fill(complex_t* message, uint32_t thread, uint32_t number, uint32_t form, mach_port_t* keep) {
+static mach_msg_size_t fill(complex_t* message, uint32_t thread, uint32_t number, uint32_t form,
+                            mach_port_t* keep) {
   memset(message, 0, sizeof *message);
   if (form == kNothing) {
     put_stamp(&message->body, thread, number, form);
@@ -125,7 +129,8 @@ static void send_one(uint32_t thread, unsigned* state, mach_port_t reply, int to
   const uint32_t form = id == kLast ? (uint32_t)kNothing : dice(state, kForms);
   const mach_msg_size_t size = fill(&message, thread, g_sent[to][thread]++, form, &keep);
   const int echo = id == kData && dice(state, 3) == 0;
-  message.header.msgh_bits |= MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, echo ? MACH_MSG_TYPE_MAKE_SEND_ONCE : 0);
+  message.header.msgh_bits |=
+      MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, echo ? MACH_MSG_TYPE_MAKE_SEND_ONCE : 0);
   message.header.msgh_remote_port = g_service[to];
   message.header.msgh_local_port = echo ? reply : MACH_PORT_NULL;
   message.header.msgh_id = id;
@@ -147,7 +152,8 @@ static void* send_all(void* argument) {
   return NULL;
 }
 
-// ------------------------------------------------------------------------------------------------------ receiving
+// ------------------------------------------------------------------------------------------------------
+// receiving
 
 static void look_into_gift(mach_port_t port, uint32_t number) {
   expect(receive_number(port, kGift) == (int)number);
@@ -157,20 +163,25 @@ static void look_into_gift(mach_port_t port, uint32_t number) {
 
 static void look_at(const complex_t* message, const stamp_t* stamp) {
   switch (stamp->form) {
-    case kReceiveRight: look_into_gift(message->item.port.name, stamp->number); break;
+    case kReceiveRight:
+      look_into_gift(message->item.port.name, stamp->number);
+      break;
     case kPorts: {
       const mach_port_name_t* names = message->item.ports.address;
       expect(message->item.ports.count == 3);
       expect(names[0] == g_service[stamp->process] && names[1] == MACH_PORT_NULL && names[2] == names[0]);
       break;
     }
-    case kSendRight: expect(message->item.port.name == g_service[stamp->process]); break;
+    case kSendRight:
+      expect(message->item.port.name == g_service[stamp->process]);
+      break;
     case kMemory: {
       const uint8_t* bytes = message->item.memory.address;
       for (uint32_t i = 0; i < message->item.memory.size; i++) expect(bytes[i] == content(stamp->number, i));
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 

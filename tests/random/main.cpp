@@ -26,10 +26,13 @@ struct Options {
 
 void usage(FILE* to) {
   fputs(
-      "usage: random [--ops N] [--seed S] [--tasks 1-4] [--shrink] [--mutant NAME | --mutants | --list-mutants]\n"
-      "Makes up programs of mach_port and mach_msg calls and compares the kernel with the model after each call.\n"
+      "usage: random [--ops N] [--seed S] [--tasks 1-4] [--shrink] [--mutant NAME | --mutants | "
+      "--list-mutants]\n"
+      "Makes up programs of mach_port and mach_msg calls and compares the kernel with the model after each "
+      "call.\n"
       "  --ops N          stop after so many calls (100000)\n"
-      "  --seed S         where to begin; a disagreement is shown with its own seed: --seed S --ops 1 repeats it\n"
+      "  --seed S         where to begin; a disagreement is shown with its own seed: --seed S --ops 1 "
+      "repeats it\n"
       "  --tasks N        tasks in each program; from 1 to 4 unless given\n"
       "  --shrink         make programs that show a disagreement short, and write them in C: random-SEED.c\n"
       "  --mutant NAME    on a kernel that is wrong on purpose; --list-mutants names them\n"
@@ -40,13 +43,14 @@ void usage(FILE* to) {
 void progress(uint64_t made, const Options& options, uint64_t disagreements) {
   if (!isatty(STDERR_FILENO)) return;
   fprintf(stderr, "\r%llu of %llu operations, %llu disagreements ", static_cast<unsigned long long>(made),
-          static_cast<unsigned long long>(options.operations), static_cast<unsigned long long>(disagreements));
+          static_cast<unsigned long long>(options.operations),
+          static_cast<unsigned long long>(disagreements));
   if (made >= options.operations) fputs("\r\033[K", stderr);
 }
 
 void show(const Options& options, uint64_t seed, Plan plan, const Disagreement& wrong) {
-  printf("seed %llu, %u tasks, call %u of %zu: %s\n", static_cast<unsigned long long>(seed), plan.tasks, wrong.call + 1,
-         plan.program.size(), wrong.what.c_str());
+  printf("seed %llu, %u tasks, call %u of %zu: %s\n", static_cast<unsigned long long>(seed), plan.tasks,
+         wrong.call + 1, plan.program.size(), wrong.what.c_str());
   if (!options.shrink) return;
   plan = shrink(std::move(plan));
   const auto still = run(plan);
@@ -85,7 +89,8 @@ int run_mutants(const Options& options) {
     const Tally tally = run_all(options, 1);
     missed += tally.disagreements == 0;
     printf("%-22s %s %llu operations\n", mutant_name(portolan::ipc::active_mutant),
-           tally.disagreements != 0 ? "caught after" : "NOT CAUGHT within", static_cast<unsigned long long>(tally.operations));
+           tally.disagreements != 0 ? "caught after" : "NOT CAUGHT within",
+           static_cast<unsigned long long>(tally.operations));
   }
   printf("random: %u mutants, %d not caught, seed %llu\n", static_cast<unsigned>(Mutant::count) - 1, missed,
          static_cast<unsigned long long>(options.seed));
@@ -102,7 +107,8 @@ bool choose_mutant(const char* name) {
 }
 
 void list_mutants() {
-  for (unsigned i = 1; i < static_cast<unsigned>(Mutant::count); i++) puts(mutant_name(static_cast<Mutant>(i)));
+  for (unsigned i = 1; i < static_cast<unsigned>(Mutant::count); i++)
+    puts(mutant_name(static_cast<Mutant>(i)));
 }
 
 // -1: go on; otherwise the exit status.
@@ -140,7 +146,8 @@ int main(int argc, char** argv) {
   if (status >= 0) return status;
   if (options.mutants) return run_mutants(options);
   const Tally tally = run_all(options, kDisagreementsShown);
-  printf("random: %llu operations, %llu disagreements, seed %llu\n", static_cast<unsigned long long>(tally.operations),
+  printf("random: %llu operations, %llu disagreements, seed %llu\n",
+         static_cast<unsigned long long>(tally.operations),
          static_cast<unsigned long long>(tally.disagreements), static_cast<unsigned long long>(options.seed));
   return tally.disagreements == 0 ? 0 : 1;
 }

@@ -15,7 +15,9 @@ namespace {
 constexpr uint64_t kPage = 4096;
 using model::Descriptor;
 
-uint8_t content(uint32_t seed, uint64_t at) { return static_cast<uint8_t>((seed * 2654435761u >> 24) + at * 7); }
+uint8_t content(uint32_t seed, uint64_t at) {
+  return static_cast<uint8_t>((seed * 2654435761u >> 24) + at * 7);
+}
 
 std::pair<uint64_t, uint64_t> pages(uint64_t address, uint64_t size) {
   return {address / kPage * kPage, (address + size + kPage - 1) / kPage * kPage};
@@ -24,8 +26,9 @@ std::pair<uint64_t, uint64_t> pages(uint64_t address, uint64_t size) {
 }  // namespace
 
 Arena::Arena()
-    : buffer_(static_cast<uint8_t*>(mmap(reinterpret_cast<void*>(kArenaAddress), kBufferSize + kRegionsSize, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {}
+    : buffer_(static_cast<uint8_t*>(mmap(reinterpret_cast<void*>(kArenaAddress), kBufferSize + kRegionsSize,
+                                         PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                         -1, 0))) {}
 
 Arena::~Arena() { munmap(buffer_, kBufferSize + kRegionsSize); }
 
@@ -34,16 +37,16 @@ bool Arena::contains(uint64_t address, uint64_t size) const {
   return address >= from && address <= to && size <= to - address;
 }
 
-uint32_t Arena::build(const MessagePlan& plan, uint32_t remote, uint32_t local, const std::vector<Name>& names,
-                      uint32_t seed) {
+uint32_t Arena::build(const MessagePlan& plan, uint32_t remote, uint32_t local,
+                      const std::vector<Name>& names, uint32_t seed) {
   Bytes bytes(kBufferSize, kUntouched);
   if (!plan.raw.empty()) {
     model::put(bytes, 0, plan.raw.data(), std::min(plan.raw.size(), bytes.size()));
     memcpy(buffer_, bytes.data(), bytes.size());
     return plan.data;
   }
-  const mach_msg_header_t header{plan.bits | (plan.complex ? MACH_MSGH_BITS_COMPLEX : 0),
-                                 seed, remote, local, plan.voucher, plan.id};
+  const mach_msg_header_t header{
+      plan.bits | (plan.complex ? MACH_MSGH_BITS_COMPLEX : 0), seed, remote, local, plan.voucher, plan.id};
   model::put(bytes, 0, &header, sizeof header);
   uint32_t at = sizeof header, next_name = 0;
   uint64_t region = buffer_address() + kBufferSize;
@@ -77,7 +80,8 @@ uint32_t Arena::build(const MessagePlan& plan, uint32_t remote, uint32_t local, 
   return at + plan.data + static_cast<uint32_t>(plan.size_off);
 }
 
-// ------------------------------------------------------------------------------------------------- as the kernel sees it
+// ------------------------------------------------------------------------------------------------- as the
+// kernel sees it
 
 KernelMemory::~KernelMemory() { end_call(); }
 
@@ -89,7 +93,8 @@ bool KernelMemory::copy_in(void* kernel, uint64_t user, size_t size) {
 
 bool KernelMemory::copy_out(uint64_t user, const void* kernel, size_t size) {
   bool known = arena_.contains(user, size);
-  for (const auto& [address, length] : given_) known |= user >= address && user - address <= length && size <= address + length - user;
+  for (const auto& [address, length] : given_)
+    known |= user >= address && user - address <= length && size <= address + length - user;
   if (!known) return false;
   memcpy(reinterpret_cast<void*>(user), kernel, size);
   return true;
@@ -128,7 +133,8 @@ void KernelMemory::end_call() {
   released.clear();
 }
 
-// -------------------------------------------------------------------------------------------------- as the model sees it
+// -------------------------------------------------------------------------------------------------- as the
+// model sees it
 
 bool ModelMemory::read(uint64_t address, uint64_t size, Bytes& bytes) {
   if (!arena_.contains(address, size)) return false;
@@ -156,7 +162,8 @@ void ModelMemory::end_call() {
   released.clear();
 }
 
-// ------------------------------------------------------------------------------------------------------------- messages
+// -------------------------------------------------------------------------------------------------------------
+// messages
 
 static void name_seen(Outcome& outcome, Name name) {
   if (MACH_PORT_VALID(name)) outcome.names.push_back(name);
@@ -179,7 +186,8 @@ void take_message(Outcome& outcome, const std::function<bool(uint64_t, uint64_t,
       const bool ports = d.type == MACH_MSG_OOL_PORTS_DESCRIPTOR;
       Bytes bytes;
       if (!read(d.address, uint64_t{d.size} * (ports ? 4 : 1), bytes)) bytes = {'?'};
-      for (uint32_t n = 0; ports && n + 4 <= bytes.size(); n += 4) name_seen(outcome, model::word_at(bytes, n));
+      for (uint32_t n = 0; ports && n + 4 <= bytes.size(); n += 4)
+        name_seen(outcome, model::word_at(bytes, n));
       outcome.memory.push_back(bytes);
       const uint64_t somewhere = 1 + d.address % kPage;
       model::put(buffer, at, &somewhere, 8);

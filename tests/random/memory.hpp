@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of a program: a buffer for messages, and regions to send out of line. The kernel and the model see the same;
-// what either releases is only noted, so that both can be compared and the program run again.
+// The memory of a program: a buffer for messages, and regions to send out of line. The kernel and the model
+// see the same; what either releases is only noted, so that both can be compared and the program run again.
 #pragma once
 
 #include <map>
@@ -12,8 +12,9 @@
 
 namespace portolan::random {
 
-inline constexpr uint64_t kNowhere = 0x1000;          // an address where nothing is
-inline constexpr uint64_t kArenaAddress = 0x200000000;  // where the arena lies if it can, for programs that were kept
+inline constexpr uint64_t kNowhere = 0x1000;  // an address where nothing is
+inline constexpr uint64_t kArenaAddress =
+    0x200000000;  // where the arena lies if it can, for programs that were kept
 inline constexpr size_t kBufferSize = 16 << 10;
 inline constexpr size_t kRegionsSize = 1 << 20;
 inline constexpr uint8_t kUntouched = 0xa5;
@@ -30,10 +31,11 @@ class Arena {
   bool contains(uint64_t address, uint64_t size) const;
 
   // Lays the message out in the buffer, with what it sends out of line behind it; its size.
-  uint32_t build(const MessagePlan& plan, uint32_t remote, uint32_t local, const std::vector<Name>& names, uint32_t seed);
+  uint32_t build(const MessagePlan& plan, uint32_t remote, uint32_t local, const std::vector<Name>& names,
+                 uint32_t seed);
 
  private:
-  uint8_t* buffer_;   // with the regions behind it
+  uint8_t* buffer_;  // with the regions behind it
 };
 
 // As the kernel sees it.

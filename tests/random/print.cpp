@@ -104,9 +104,12 @@ std::string text(const Operand& operand) {
 
 void print_descriptor(const DescriptorPlan& d) {
   switch (d.type) {
-    case MACH_MSG_PORT_DESCRIPTOR: fprintf(g_out, "    port(%s, %u);\n", text(d.name).c_str(), d.disposition); break;
+    case MACH_MSG_PORT_DESCRIPTOR:
+      fprintf(g_out, "    port(%s, %u);\n", text(d.name).c_str(), d.disposition);
+      break;
     case MACH_MSG_GUARDED_PORT_DESCRIPTOR:
-      fprintf(g_out, "    guarded(%s, %u, %u, %" PRIu64 ");\n", text(d.name).c_str(), d.disposition, d.flags, d.context);
+      fprintf(g_out, "    guarded(%s, %u, %u, %" PRIu64 ");\n", text(d.name).c_str(), d.disposition, d.flags,
+              d.context);
       break;
     case MACH_MSG_OOL_PORTS_DESCRIPTOR: {
       std::string names;
@@ -114,35 +117,41 @@ void print_descriptor(const DescriptorPlan& d) {
       fprintf(g_out, "    { const mach_port_name_t names[] = {%s0};\n", names.c_str());
       fprintf(g_out, "      void *array = %s;\n", d.unreadable ? "(void *)4096" : "fresh(sizeof names)");
       if (!d.unreadable) fprintf(g_out, "      memcpy((char *)array + %u, names, sizeof names);\n", d.offset);
-      fprintf(g_out, "      ports((char *)array + %u, %zu, %u, %u, %d); }\n", d.unreadable ? 0 : d.offset, d.names.size(),
-             d.disposition, d.copy, d.deallocate);
+      fprintf(g_out, "      ports((char *)array + %u, %zu, %u, %u, %d); }\n", d.unreadable ? 0 : d.offset,
+              d.names.size(), d.disposition, d.copy, d.deallocate);
       break;
     }
     default:
       fprintf(g_out, "    memory(%u, %s, %u, %u, %d);\n", d.type,
-             d.unreadable ? "(void *)4096" : ("(char *)fresh(" + std::to_string(d.offset + d.size) + ") + " + std::to_string(d.offset)).c_str(),
-             d.size, d.copy, d.deallocate);
+              d.unreadable
+                  ? "(void *)4096"
+                  : ("(char *)fresh(" + std::to_string(d.offset + d.size) + ") + " + std::to_string(d.offset))
+                        .c_str(),
+              d.size, d.copy, d.deallocate);
   }
 }
 
 void print_send(const Call& c, const Outcome& expected, uint32_t place) {
   const MessagePlan& m = c.message;
-  fprintf(g_out, "    begin(%#x, %s, %s, %#x, %d);\n", m.bits | (m.complex ? MACH_MSGH_BITS_COMPLEX : 0), text(m.remote).c_str(),
-         text(m.local).c_str(), m.voucher, m.id);
+  fprintf(g_out, "    begin(%#x, %s, %s, %#x, %d);\n", m.bits | (m.complex ? MACH_MSGH_BITS_COMPLEX : 0),
+          text(m.remote).c_str(), text(m.local).c_str(), m.voucher, m.id);
   if (m.complex) fprintf(g_out, "    word(%u);\n", m.claimed_count);
   for (const DescriptorPlan& d : m.descriptors) print_descriptor(d);
-  fprintf(g_out, "    CHECK(mach_msg(%s, MACH_SEND_MSG | MACH_SEND_TIMEOUT | %#x, at + %u + %d, 0, 0, 0, 0), %#x);\n",
-         m.unreadable ? "(mach_msg_header_t *)4096" : "(mach_msg_header_t *)m", c.option, m.data, m.size_off,
-         static_cast<unsigned>(expected.code));
+  fprintf(
+      g_out,
+      "    CHECK(mach_msg(%s, MACH_SEND_MSG | MACH_SEND_TIMEOUT | %#x, at + %u + %d, 0, 0, 0, 0), %#x);\n",
+      m.unreadable ? "(mach_msg_header_t *)4096" : "(mach_msg_header_t *)m", c.option, m.data, m.size_off,
+      static_cast<unsigned>(expected.code));
   if (!expected.names.empty()) fprintf(g_out, "    brought(%u);\n", place);
 }
 
 void print_receive(const Call& c, const Outcome& expected, uint32_t place) {
   fprintf(g_out, "    CHECK(mach_msg(%s, MACH_RCV_MSG | MACH_RCV_TIMEOUT | %#x, 0, %u, %s, 0, 0), %#x);\n",
-         c.message.unreadable ? "(mach_msg_header_t *)4096" : "(mach_msg_header_t *)m", c.option, c.right,
-         text(c.name).c_str(), static_cast<unsigned>(expected.code));
+          c.message.unreadable ? "(mach_msg_header_t *)4096" : "(mach_msg_header_t *)m", c.option, c.right,
+          text(c.name).c_str(), static_cast<unsigned>(expected.code));
   if (expected.code != MACH_MSG_SUCCESS || expected.buffer.empty()) return;
-  fprintf(g_out, "    CHECK(((mach_msg_header_t *)m)->msgh_bits, %#x);\n", model::word_at(expected.buffer, 0));
+  fprintf(g_out, "    CHECK(((mach_msg_header_t *)m)->msgh_bits, %#x);\n",
+          model::word_at(expected.buffer, 0));
   fprintf(g_out, "    CHECK(((mach_msg_header_t *)m)->msgh_size, %u);\n", model::word_at(expected.buffer, 4));
   fprintf(g_out, "    CHECK(((mach_msg_header_t *)m)->msgh_id, %u);\n", model::word_at(expected.buffer, 20));
   fprintf(g_out, "    brought(%u);\n", place);
@@ -161,32 +170,51 @@ void print_plain(const Call& c, const Outcome& expected, uint32_t place) {
   const char* const n2 = name2.c_str();
   std::string out = "&s->n[" + std::to_string(place) + "][0]";
   switch (c.verb) {
-    case Verb::allocate: arguments("mach_port_allocate(task, %u, %s)", c.right, out.c_str()); break;
-    case Verb::allocate_name: arguments("(s->n[%u][0] = %s, mach_port_allocate_name(task, %u, s->n[%u][0]))", place, n, c.right, place); break;
+    case Verb::allocate:
+      arguments("mach_port_allocate(task, %u, %s)", c.right, out.c_str());
+      break;
+    case Verb::allocate_name:
+      arguments("(s->n[%u][0] = %s, mach_port_allocate_name(task, %u, s->n[%u][0]))", place, n, c.right,
+                place);
+      break;
     case Verb::construct:
-      fprintf(g_out, "    mach_port_options_t options = {.flags = %#x, .mpl = {%uu}};\n", c.right, static_cast<uint32_t>(c.delta));
+      fprintf(g_out, "    mach_port_options_t options = {.flags = %#x, .mpl = {%uu}};\n", c.right,
+              static_cast<uint32_t>(c.delta));
       arguments("mach_port_construct(task, &options, %" PRIu64 ", %s)", c.value, out.c_str());
       break;
-    case Verb::destruct: arguments("mach_port_destruct(task, %s, %d, %" PRIu64 ")", n, c.delta, c.value); break;
-    case Verb::mod_refs: arguments("mach_port_mod_refs(task, %s, %u, %d)", n, c.right, c.delta); break;
+    case Verb::destruct:
+      arguments("mach_port_destruct(task, %s, %d, %" PRIu64 ")", n, c.delta, c.value);
+      break;
+    case Verb::mod_refs:
+      arguments("mach_port_mod_refs(task, %s, %u, %d)", n, c.right, c.delta);
+      break;
     case Verb::insert_right:
-      arguments("(s->n[%u][0] = %s, mach_port_insert_right(task, s->n[%u][0], %s, %u))", place, n, place, n2, c.right);
+      arguments("(s->n[%u][0] = %s, mach_port_insert_right(task, s->n[%u][0], %s, %u))", place, n, place, n2,
+                c.right);
       break;
     case Verb::extract_right:
       fprintf(g_out, "    mach_msg_type_name_t type = 0;\n");
       arguments("mach_port_extract_right(task, %s, %u, %s, &type)", n, c.right, out.c_str());
       break;
     case Verb::request_notification:
-      arguments("mach_port_request_notification(task, %s, %u, %u, %s, %u, %s)", n, c.right, static_cast<uint32_t>(c.value),
-                n2, static_cast<uint32_t>(c.value2), out.c_str());
+      arguments("mach_port_request_notification(task, %s, %u, %u, %s, %u, %s)", n, c.right,
+                static_cast<uint32_t>(c.value), n2, static_cast<uint32_t>(c.value2), out.c_str());
       break;
     case Verb::insert_member:
     case Verb::extract_member:
-    case Verb::move_member: arguments("mach_port_%s(task, %s, %s)", verb_name(c.verb), n, n2); break;
-    case Verb::get_refs: arguments("mach_port_get_refs(task, %s, %u, &values[0])", n, c.right); break;
+    case Verb::move_member:
+      arguments("mach_port_%s(task, %s, %s)", verb_name(c.verb), n, n2);
+      break;
+    case Verb::get_refs:
+      arguments("mach_port_get_refs(task, %s, %u, &values[0])", n, c.right);
+      break;
     case Verb::type:
-    case Verb::get_srights: arguments("mach_port_%s(task, %s, &values[0])", c.verb == Verb::type ? "type" : "get_srights", n); break;
-    case Verb::dnrequest_info: arguments("mach_port_dnrequest_info(task, %s, &values[0], &values[1])", n); break;
+    case Verb::get_srights:
+      arguments("mach_port_%s(task, %s, &values[0])", c.verb == Verb::type ? "type" : "get_srights", n);
+      break;
+    case Verb::dnrequest_info:
+      arguments("mach_port_dnrequest_info(task, %s, &values[0], &values[1])", n);
+      break;
     case Verb::get_attributes:
       fprintf(g_out, "    values[0] = %u;\n", static_cast<uint32_t>(c.delta));
       arguments("mach_port_get_attributes(task, %s, %u, (integer_t *)&values[1], &values[0])", n, c.right);
@@ -198,12 +226,22 @@ void print_plain(const Call& c, const Outcome& expected, uint32_t place) {
     case Verb::set_mscount:
     case Verb::set_seqno:
     case Verb::set_context:
-    case Verb::unguard: arguments("mach_port_%s(task, %s, %" PRIu64 ")", verb_name(c.verb), n, c.value); break;
-    case Verb::guard: arguments("mach_port_guard_with_flags(task, %s, %" PRIu64 ", %" PRIu64 ")", n, c.value, c.value2); break;
-    case Verb::swap_guard: arguments("mach_port_swap_guard(task, %s, %" PRIu64 ", %" PRIu64 ")", n, c.value, c.value2); break;
+    case Verb::unguard:
+      arguments("mach_port_%s(task, %s, %" PRIu64 ")", verb_name(c.verb), n, c.value);
+      break;
+    case Verb::guard:
+      arguments("mach_port_guard_with_flags(task, %s, %" PRIu64 ", %" PRIu64 ")", n, c.value, c.value2);
+      break;
+    case Verb::swap_guard:
+      arguments("mach_port_swap_guard(task, %s, %" PRIu64 ", %" PRIu64 ")", n, c.value, c.value2);
+      break;
     case Verb::deallocate:
-    case Verb::destroy: arguments("mach_port_%s(task, %s)", verb_name(c.verb), n); break;
-    default: fprintf(g_out, "    // %s(%s)\n", verb_name(c.verb), n); return;
+    case Verb::destroy:
+      arguments("mach_port_%s(task, %s)", verb_name(c.verb), n);
+      break;
+    default:
+      fprintf(g_out, "    // %s(%s)\n", verb_name(c.verb), n);
+      return;
   }
   fprintf(g_out, "    CHECK(%s, %#x);\n", call.c_str(), static_cast<unsigned>(expected.code));
   const bool into_values = c.verb == Verb::get_refs || c.verb == Verb::type || c.verb == Verb::get_srights ||
@@ -221,7 +259,8 @@ void print_program(const Plan& plan, uint64_t seed, const std::string& what) {
   printf("  -> %s\n  in C: %s\n", what.c_str(), name);
   g_out = fopen(name, "w");
   if (g_out == nullptr) return perror(name);
-  fprintf(g_out, "// SPDX-License-Identifier: Apache-2.0\n// random --seed %" PRIu64 ": %s\n", seed, what.c_str());
+  fprintf(g_out, "// SPDX-License-Identifier: Apache-2.0\n// random --seed %" PRIu64 ": %s\n", seed,
+          what.c_str());
   uint32_t last = 0;
   for (const Call& call : plan.program) last = std::max(last, call.id);
   fprintf(g_out, kPreamble, last + 1);
@@ -241,14 +280,21 @@ void print_program(const Plan& plan, uint64_t seed, const std::string& what) {
     } else if (c.verb == Verb::end_task) {
       fprintf(g_out, "    s->step = %u;\n    _exit(0);\n", i + 1);
     } else {
-      fprintf(g_out, "    mach_port_t task = task_port(%u);\n    unsigned values[20] = {0};\n    (void)task, (void)values;\n", c.task);
+      fprintf(g_out,
+              "    mach_port_t task = task_port(%u);\n    unsigned values[20] = {0};\n    (void)task, "
+              "(void)values;\n",
+              c.task);
       print_plain(c, expected, c.id);
     }
     fprintf(g_out, "  }\n");
   }
-  fprintf(g_out, "}\n\nint main(void) {\n  s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n");
+  fprintf(g_out,
+          "}\n\nint main(void) {\n  s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | "
+          "MAP_ANONYMOUS, -1, 0);\n");
   fprintf(g_out, "  s->step = ~0u;\n  for (me = 0; me < %u; me++) {\n    s->pid[me] = fork();\n", plan.tasks);
-  fprintf(g_out, "    if (s->pid[me] == 0) {\n      turn(0, 0);\n      run();\n      fflush(stdout);\n      _exit(0);\n    }\n  }\n");
+  fprintf(g_out,
+          "    if (s->pid[me] == 0) {\n      turn(0, 0);\n      run();\n      fflush(stdout);\n      "
+          "_exit(0);\n    }\n  }\n");
   fprintf(g_out, "  s->step = 0;\n  while (wait(NULL) > 0) continue;\n  return (int)s->failed;\n}\n");
   fclose(g_out);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program in C, against <mach/mach.h>, that expects what the model expects. Its tasks are processes that take turns.
-// It is written to random-SEED.c in the current directory, its calls also to standard output.
+// A program in C, against <mach/mach.h>, that expects what the model expects. Its tasks are processes that
+// take turns. It is written to random-SEED.c in the current directory, its calls also to standard output.
 #pragma once
 
 #include "random/runner.hpp"
