@@ -434,15 +434,16 @@ class Browser : public Cli {
   // The tables of all tasks, by pid.
   std::map<pid_t, Json> tables() {
     std::map<pid_t, Json> tables;
-    for (const Json& task : Json::parse(run("lsmp -a --json").out)["tasks"])
-      tables[task["pid"]] = task["names"];
+    const Json document = Json::parse(run("lsmp -a --json").out);
+    for (const Json& task : document["tasks"]) tables[task["pid"]] = task["names"];
     return tables;
   }
   // (port, name in `pid`, name in `other`) of every port that the two share, as trace has it.
   using Pairs = std::set<std::tuple<std::string, std::string, std::string>>;
   Pairs traced(pid_t pid, pid_t other) {
     Pairs pairs;
-    for (const Json& holder : Json::parse(run("trace " + std::to_string(pid) + " --json").out)["holders"]) {
+    const Json document = Json::parse(run("trace " + std::to_string(pid) + " --json").out);
+    for (const Json& holder : document["holders"]) {
       if (holder["pid"] != other) continue;
       for (const Json& pair : holder["pairs"])
         if (!pair["holder_name"].is_null())
@@ -465,7 +466,8 @@ class Browser : public Cli {
            traced(pid_, renderers_[1]).size() > 1;
   }
   int dead_names() {
-    for (const Json& task : Json::parse(run("ps --json").out)["tasks"])
+    const Json document = Json::parse(run("ps --json").out);
+    for (const Json& task : document["tasks"])
       if (task["pid"] == pid_) return task["counts"]["dead"];
     return 0;
   }
