@@ -52,7 +52,7 @@ bool spin(Thread& self, const Frame& frame) {
 }
 
 // Where it runs on our own CPU, it has to run first, and one system call is less than two of ours and one of its own. If
-// somebody else runs instead, he may do so for milliseconds: then we had better sleep, and for long.
+// somebody else runs instead, he may do so for milliseconds: then we had better sleep.
 bool give_way(Thread& self, const Frame& frame) {
   constexpr uint64_t kLong = 50'000;
   Patience& yielding = self.spin.yielding;
@@ -60,12 +60,14 @@ bool give_way(Thread& self, const Frame& frame) {
   const uint64_t start = monotonic_ns();
   sched_yield();
   const bool came = granted(frame);
-  if (monotonic_ns() - start > kLong)
-    yielding.skip = 4096;
-  else if (came)
+  if (monotonic_ns() - start > kLong) {
+    yielding.failures = std::max(yielding.failures, 5u);
+    failed(yielding, 12);
+  } else if (came) {
     succeeded(yielding);
-  else
+  } else {
     failed(yielding, 6);
+  }
   return came;
 }
 
@@ -106,9 +108,9 @@ WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool in
   WaitEnd end = WaitEnd::granted;
   self.sleeps = true;
   for (unsigned round = 0;; round++) {
-    frame.sleeping.store(epoch);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (granted(frame)) break;
+    // Sequentially consistent, as are the two in wake_frame: one of the two sides sees what the other did.
+    frame.sleeping.store(epoch, std::memory_order_seq_cst);
+    if (frame.wake.load(std::memory_order_seq_cst) == epoch) break;
     if (interruptible && self.interrupted()) end = WaitEnd::interrupted;
     if (deadline_ns != kNever && monotonic_ns() >= deadline_ns) end = WaitEnd::timed_out;
     if (end != WaitEnd::granted) break;
@@ -125,11 +127,10 @@ void wake_frame(Segment& segment, uint64_t owed, Payer payer) {
   uint32_t seen = frame.wake.load();
   do {
     if (static_cast<int32_t>(epoch - seen) < 0) return;
-  } while (seen != epoch && !frame.wake.compare_exchange(seen, epoch));
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  } while (seen != epoch && !frame.wake.compare_exchange(seen, epoch, std::memory_order_seq_cst));
   uint32_t asleep = epoch;
   // Who died paying may have taken the epoch away and not made the call.
-  const bool takes = frame.sleeping.load() == epoch && frame.sleeping.compare_exchange(asleep, 0);
+  const bool takes = frame.sleeping.load(std::memory_order_seq_cst) == epoch && frame.sleeping.compare_exchange(asleep, 0);
   if (takes || payer == Payer::heir) futex_wake(frame.sleeping.address(), 1);
 }
 
