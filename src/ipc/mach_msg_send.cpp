@@ -2,9 +2,9 @@
 // The send half: messages 5, in the order of its checks. A short, simple message is made, takes its rights and is posted
 // in one transaction; any other is made first and held until then.
 // If we die here: what is held recovery destroys.
-#include <mach/mig_errors.h>
 #include <string.h>
 
+#include "ipc/kernel.hpp"
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
 #include "ipc/notify.hpp"
@@ -294,35 +294,10 @@ mach_msg_return_t swallow(const Send& send) {
   return MACH_MSG_SUCCESS;
 }
 
-// Messages to kernel objects are answered in the sender's own thread. None of their ids is served yet: the documented
-// answer to an unknown one is MIG_BAD_ID (ports 12).
+// Messages to kernel objects are answered in the sender's own thread (ports 12).
 mach_msg_return_t answer_for_kernel(const Send& send) {
-  Thread& self = send.self;
-  Kmsg& request = send.kmsg();
-  Handle<Kmsg> answer;
-  const uint32_t kind = MACH_MSGH_BITS_LOCAL(request.bits);
-  const bool wanted = request.local != kRightNull && request.local != kRightDead;
-  if (wanted) answer = kmsg_alloc(self, sizeof(mig_reply_error_t));
-  if (answer) {
-    Kmsg& kmsg = self.segment().at(answer);
-    const kern_return_t code = MIG_BAD_ID;
-    memcpy(kmsg.inline_body, kNdr, sizeof kNdr);
-    memcpy(kmsg.inline_body + sizeof kNdr, &code, sizeof code);
-    transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-      Hold& hold = *txn.find_hold(kHoldKmsg, answer.index);
-      Locked<Port> port = txn.lock(Handle<Port>{request.local});
-      txn.set(request.local, kRightNull);
-      txn.set(kmsg.remote, port.handle().index);
-      txn.set(kmsg.bits, MACH_MSGH_BITS(kind, 0));
-      txn.set(kmsg.id, request.id + 100);
-      txn.set(kmsg.flags, kKmsgFromKernel | kKmsgHeaderTaken);
-      if (port->active() && mqueue_send(txn, port, answer, true) == SendVerdict::posted)
-        txn.drop(hold);
-      else
-        kmsg_destroy(txn, hold);
-      return 0;
-    });
-  }
+  const auto serve = static_cast<const Layers*>(send.segment().upper)->tasks.serve;
+  if (serve != nullptr) serve(send.self, send.handle, send.user);
   return swallow(send);
 }
 
