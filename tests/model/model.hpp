@@ -114,6 +114,7 @@ class Model {
   // -- death.cpp
   void clear_receiver(Port* port, bool moves);
   void destroy_port(Port* port);
+  void destroy_entry(Space& space, Name name);
   void destroy_receive_entry(Space& space, Name name, bool keep_send);
   void destroy_set(PortSet* set);
   void leave_sets(Port* port);
