@@ -51,14 +51,13 @@ void Model::destroy_port(Port* port) {
     port->no_senders = nullptr;
     release_send_once(notify);
   }
-  const uint32_t batch = (reaping_ ? reap_ : ++reap_) | 0x80000000u;
   for (Request& request : port->requests) {
     if (request.state == Request::State::fired) continue;
     Port* notify = request.notify;
     request.notify = nullptr;
     request.state = Request::State::died_unfired;
     Message message = notice(MACH_NOTIFY_DEAD_NAME, notify, {0, 1, request.name});
-    message.unordered = batch;
+    message.unordered = open_order();
     post(notify, std::move(message));
   }
 }
@@ -80,8 +79,7 @@ bool Model::circular(const Port* moved, const Port* destination) {
 void Model::doom(Message message) {
   doomed_.push_back(std::move(message));
   if (reaping_) return;
-  reaping_ = true;
-  reap_++;
+  reaping_ = reaped_ = true;
   while (!doomed_.empty()) {
     const Message next = std::move(doomed_.front());
     doomed_.pop_front();
@@ -107,7 +105,7 @@ Message Model::notice(mach_msg_id_t id, Port* notify, std::initializer_list<uint
     message.data.insert(message.data.end(), bytes, bytes + 4);
   }
   message.size = static_cast<uint32_t>(sizeof(mach_msg_header_t) + message.data.size());
-  message.unordered = reaping_ ? reap_ | 0x80000000u : 0;
+  message.unordered = reaped_ ? open_order() : 0;
   return message;
 }
 
