@@ -28,7 +28,7 @@ void traffic(int processes, int threads, const std::string& seed) {
                                                                std::to_string(threads), duration(), seed}));
   for (auto& program : all) ASSERT_EQ("ready", program->line());
   for (auto& program : all) program->tell("count");
-  for (auto& program : all) ASSERT_EQ("counted", program->line());
+  for (auto& program : all) ASSERT_EQ("counted", program->line());  // nobody sends before
   for (auto& program : all) program->tell("go");
   unsigned long long sent = 0, received = 0;
   for (auto& program : all) {
