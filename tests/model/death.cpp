@@ -31,6 +31,7 @@ void Model::leave_sets(Port* port) {
 void Model::destroy_port(Port* port) {
   if (Port* notify = port->port_destroyed) {
     port->port_destroyed = nullptr;
+    port->immovable = false;  // this is a move
     Message message = notice(MACH_NOTIFY_PORT_DESTROYED, notify, {});
     message.complex = true;
     message.size = 40;
