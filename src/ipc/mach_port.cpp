@@ -168,14 +168,18 @@ kern_return_t port_mod_refs(Thread& self, Handle<Space> space, Name name, mach_p
 
 namespace {
 
-// A right taken out of a space and not yet put anywhere: a hold of the kind that destroys it.
+// The hold of a right in hand: of the kind that destroys it.
 uint32_t hold_kind(uint32_t disposition) {
   return disposition == MACH_MSG_TYPE_PORT_SEND        ? kHoldSendRight
          : disposition == MACH_MSG_TYPE_PORT_SEND_ONCE ? kHoldSendOnce
                                                        : kHoldReceive;
 }
 
-kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
+bool in_hand(const NakedRight& right) { return right.port != kRightNull && right.port != kRightDead; }
+
+}  // namespace
+
+kern_return_t right_take(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
   for (;;) {
     Ref<Port> busy;
     const kern_return_t code = transact(self, kCopyinNeeds, [&](Txn& txn) -> int {
@@ -194,11 +198,48 @@ kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t d
   }
 }
 
-void drop_taken(Thread& self, const NakedRight& right) {
+kern_return_t right_take_sent(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
+  right = {name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(disposition)};
+  if (!name.valid()) return KERN_SUCCESS;
+  const kern_return_t taken = right_take(self, handle, name, disposition, right);
+  return taken == KERN_SUCCESS || taken == KERN_INVALID_TASK ? taken : MACH_SEND_INVALID_RIGHT;
+}
+
+void right_put_down(Txn& txn, const NakedRight& right) { txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port)); }
+
+void right_drop(Thread& self, const NakedRight& right) {
+  if (!in_hand(right)) return;
   transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-    txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
+    right_put_down(txn, right);
     naked_destroy(txn, right);
     return 0;
+  });
+}
+
+namespace {
+
+// A right in hand gets a name chosen by the caller (ports 5.3).
+kern_return_t give_name(Thread& self, Handle<Space> handle, Name name, const NakedRight& right) {
+  if (!name.valid()) return KERN_INVALID_VALUE;
+  if (!in_hand(right)) return KERN_INVALID_CAPABILITY;
+  if (name.index() > self.segment().at(handle).table_limit) return KERN_NO_SPACE;
+  if ((name.value & 3) != 3) return KERN_INVALID_VALUE;
+  if (name.index() == 0) return KERN_FAILURE;
+  const kern_return_t grown = space_grow_to(self, handle, name.index());
+  if (grown != KERN_SUCCESS) return grown;
+  return transact(self, kCopyoutNeeds, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+    Entry* entry = nullptr;
+    const kern_return_t found = entry_alloc_name(txn, space, name, entry);
+    if (found != KERN_SUCCESS) return found;
+    const bool fresh = entry->type() == 0;
+    const kern_return_t copied = right_copyout_name(txn, space, right, name, *entry);
+    if (copied == KERN_SUCCESS)
+      right_put_down(txn, right);
+    else if (fresh)
+      entry_free(txn, space, *entry);  // keeps the generation that was asked for
+    return copied;
   });
 }
 
@@ -206,35 +247,23 @@ void drop_taken(Thread& self, const NakedRight& right) {
 
 kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, Handle<Space> from, Name poly,
                                 mach_msg_type_name_t disposition) {
-  if (!poly.valid()) return KERN_INVALID_NAME;
-  if (!name.valid() && !(handle == from)) return KERN_INVALID_VALUE;
   NakedRight right;
-  const kern_return_t taken = take_out(self, from, poly, disposition, right);
-  if (taken == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
-  if (taken != KERN_SUCCESS) return taken;
-  if (right.port == kRightDead) return name.valid() ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
-  kern_return_t code = name.valid() ? KERN_SUCCESS : KERN_INVALID_VALUE;
-  if (code == KERN_SUCCESS && name.index() > self.segment().at(handle).table_limit) code = KERN_NO_SPACE;
-  if (code == KERN_SUCCESS && (name.value & 3) != 3) code = KERN_INVALID_VALUE;
-  if (code == KERN_SUCCESS && name.index() == 0) code = KERN_FAILURE;
-  if (code == KERN_SUCCESS) code = space_grow_to(self, handle, name.index());
-  if (code == KERN_SUCCESS) {
-    code = transact(self, kCopyoutNeeds, [&](Txn& txn) -> int {
-      Locked<Space> space = txn.lock(handle);
-      if (space->state != kSpaceActive) return KERN_INVALID_TASK;
-      Entry* entry = nullptr;
-      const kern_return_t found = entry_alloc_name(txn, space, name, entry);
-      if (found != KERN_SUCCESS) return found;
-      const bool fresh = entry->type() == 0;
-      const kern_return_t copied = right_copyout_name(txn, space, right, name, *entry);
-      if (copied == KERN_SUCCESS)
-        txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
-      else if (fresh)
-        entry_free(txn, space, *entry);  // keeps the generation that was asked for
-      return copied;
+  kern_return_t code = KERN_SUCCESS;
+  if (!(handle == from)) {
+    code = right_take_sent(self, from, poly, disposition, right);
+  } else if (!poly.valid()) {
+    return KERN_INVALID_NAME;
+  } else if (name == poly && (disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_COPY_SEND)) {
+    return on_entry(self, handle, name, kAgainNeeds, [&](Txn& txn, Locked<Space>& space, Entry& entry) -> int {
+      return right_again(txn, space, entry, disposition);
     });
+  } else {
+    code = right_take(self, from, poly, disposition, right);
+    if (code == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
   }
-  if (code != KERN_SUCCESS) drop_taken(self, right);
+  if (code != KERN_SUCCESS) return code;
+  code = give_name(self, handle, name, right);
+  if (code != KERN_SUCCESS) right_drop(self, right);
   return code;
 }
 
@@ -243,7 +272,7 @@ kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name, 
   if (!MACH_MSG_TYPE_PORT_ANY(disposition)) return KERN_INVALID_VALUE;
   if (!name.valid()) return KERN_INVALID_RIGHT;
   NakedRight right;
-  const kern_return_t taken = take_out(self, handle, name, disposition, right);
+  const kern_return_t taken = right_take(self, handle, name, disposition, right);
   if (taken != KERN_SUCCESS) return taken;
   type = right.disposition;
   out = Name{MACH_PORT_DEAD};
@@ -252,12 +281,12 @@ kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name, 
     Locked<Space> space = txn.lock(to);
     const kern_return_t copied = right_copyout(txn, space, right, out);
     if (copied == KERN_SUCCESS || copied == KERN_INVALID_CAPABILITY) {
-      txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
+      right_put_down(txn, right);
       return KERN_SUCCESS;
     }
     return copied;
   });
-  if (code != KERN_SUCCESS) drop_taken(self, right);
+  if (code != KERN_SUCCESS) right_drop(self, right);
   return code;
 }
 

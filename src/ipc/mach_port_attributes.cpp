@@ -110,15 +110,29 @@ kern_return_t port_set_attributes(Thread& self, Handle<Space> handle, Name name,
     }
     return code;
   }
+  const bool known = flavor == MACH_PORT_DNREQUESTS_SIZE || flavor == MACH_PORT_TEMPOWNER ||
+                     flavor == MACH_PORT_IMPORTANCE_RECEIVER || flavor == MACH_PORT_DENAP_RECEIVER ||
+                     flavor == MACH_PORT_SERVICE_THROTTLED;
+  if (!known) return KERN_INVALID_ARGUMENT;
+  if (flavor == MACH_PORT_DNREQUESTS_SIZE && count < 1) return KERN_FAILURE;
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     switch (flavor) {
-      case MACH_PORT_DNREQUESTS_SIZE: return count < 1 ? KERN_FAILURE : KERN_SUCCESS;
+      case MACH_PORT_SERVICE_THROTTLED: return KERN_INVALID_CAPABILITY;
       case MACH_PORT_TEMPOWNER: txn.set(port->state, port->state | kPortImpDonation | kPortTempOwner); return KERN_SUCCESS;
       case MACH_PORT_IMPORTANCE_RECEIVER:
       case MACH_PORT_DENAP_RECEIVER: txn.set(port->state, port->state | kPortImpDonation); return KERN_SUCCESS;
-      case MACH_PORT_SERVICE_THROTTLED: return KERN_INVALID_CAPABILITY;
-      default: return KERN_INVALID_ARGUMENT;
+      default: return KERN_SUCCESS;  // the size of the request table cannot be set
     }
+  });
+}
+
+kern_return_t port_assert_attributes(Thread& self, Handle<Space> handle, Name name, mach_port_flavor_t flavor,
+                                     uint64_t guard, mach_msg_type_number_t count) {
+  if (flavor != MACH_PORT_GUARD_INFO) return KERN_INVALID_ARGUMENT;
+  if (count < MACH_PORT_GUARD_INFO_COUNT) return KERN_FAILURE;
+  return on_receive(self, handle, name, [&](Txn&, Locked<Port>& port) -> int {
+    const bool so = port->is(kPortGuarded) && port->is(kPortStrict) && port->context == guard;
+    return so ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
   });
 }
 

@@ -265,6 +265,24 @@ kern_return_t right_copyout_name(Txn& txn, Locked<Space>& space, NakedRight righ
   return KERN_SUCCESS;
 }
 
+kern_return_t right_again(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition) {
+  if (entry.has(kTypePset)) return KERN_INVALID_RIGHT;
+  if (right_check(txn, space, entry)) return KERN_INVALID_CAPABILITY;
+  const bool makes = disposition == MACH_MSG_TYPE_MAKE_SEND;
+  if (!entry.has(makes ? kTypeReceive : kTypeSend)) return KERN_INVALID_RIGHT;
+  Locked<Port> port = port_of(txn, entry);
+  if (makes) txn.add(port->mscount, 1);
+  if (entry.has(kTypeSend)) {
+    add_urefs(txn, entry, 1);
+  } else {
+    txn.add(port->srights, 1);  // the entry counts one reference for both
+    set_type(txn, entry, kTypeReceive | kTypeSend);
+    txn.set(entry.urefs, 1);
+  }
+  note_acquired(txn, entry, 1);
+  return KERN_SUCCESS;
+}
+
 void naked_destroy(Txn& txn, NakedRight right) {
   if (right.port == kRightNull || right.port == kRightDead) return;
   Locked<Port> port = txn.lock(Handle<Port>{right.port});
