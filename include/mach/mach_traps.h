@@ -54,6 +54,12 @@ PORTOLAN_EXPORT kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t w
                                                               mach_port_name_t signal_name, unsigned int sec,
                                                               clock_res_t nsec);
 
+// mach_msg2_internal without the restart after a signal (messages 2.1, 10.1).
+PORTOLAN_EXPORT mach_msg_return_t mach_msg2_trap(void* data, mach_msg_option64_t options,
+                                                 uint64_t msgh_bits_and_send_size, uint64_t msgh_remote_and_local_port,
+                                                 uint64_t msgh_voucher_and_id, uint64_t desc_count_and_rcv_name,
+                                                 uint64_t rcv_size_and_priority, uint64_t timeout);
+
 // The process that a task's port, of any form, stands for; -1 in *x on failure. Touches no rights, does not
 // block.
 // Returns KERN_SUCCESS or KERN_FAILURE (tasks 1.5).

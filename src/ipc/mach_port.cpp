@@ -94,6 +94,17 @@ kern_return_t port_allocate_name(Thread& self, Handle<Space> handle, mach_port_r
   });
 }
 
+kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_right_t right, mach_port_qos_t& qos,
+                                 Name& name) {
+  if (qos.name && !name.valid()) return KERN_INVALID_VALUE;
+  if (qos.prealloc) {
+    if (qos.len > MACH_MSG_SIZE_MAX - MAX_TRAILER_SIZE) return KERN_RESOURCE_SHORTAGE;
+    if (right != MACH_PORT_RIGHT_RECEIVE) return KERN_INVALID_VALUE;
+    qos.prealloc = 0;
+  }
+  return qos.name ? port_allocate_name(self, space, right, name) : port_allocate(self, space, right, name);
+}
+
 kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port_options_t& options, uint64_t context,
                              Name& name) {
   const uint32_t flags = options.flags;
@@ -175,7 +186,7 @@ uint32_t hold_kind(uint32_t disposition) {
                                                        : kHoldReceive;
 }
 
-bool in_hand(const NakedRight& right) { return right.port != kRightNull && right.port != kRightDead; }
+bool is_right(const NakedRight& right) { return right.port != kRightNull && right.port != kRightDead; }
 
 }  // namespace
 
@@ -205,23 +216,26 @@ kern_return_t right_take_sent(Thread& self, Handle<Space> handle, Name name, uin
   return taken == KERN_SUCCESS || taken == KERN_INVALID_TASK ? taken : MACH_SEND_INVALID_RIGHT;
 }
 
-void right_put_down(Txn& txn, const NakedRight& right) { txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port)); }
-
 void right_drop(Thread& self, const NakedRight& right) {
-  if (!in_hand(right)) return;
+  if (!is_right(right)) return;
   transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-    right_put_down(txn, right);
+    right_leaves_hand(txn, {right});
     naked_destroy(txn, right);
     return 0;
   });
 }
 
-namespace {
+void right_leaves_hand(Txn& txn, const RightInHand& in_hand) {
+  if (in_hand.word != nullptr)
+    txn.set(*in_hand.word, kRightNull);
+  else
+    txn.drop(*txn.find_hold(hold_kind(in_hand.right.disposition), in_hand.right.port));
+}
 
-// A right in hand gets a name chosen by the caller (ports 5.3).
-kern_return_t give_name(Thread& self, Handle<Space> handle, Name name, const NakedRight& right) {
+kern_return_t port_insert_naked(Thread& self, Handle<Space> handle, Name name, const RightInHand& in_hand) {
+  const NakedRight& right = in_hand.right;
   if (!name.valid()) return KERN_INVALID_VALUE;
-  if (!in_hand(right)) return KERN_INVALID_CAPABILITY;
+  if (!is_right(right)) return KERN_INVALID_CAPABILITY;
   if (name.index() > self.segment().at(handle).table_limit) return KERN_NO_SPACE;
   if ((name.value & 3) != 3) return KERN_INVALID_VALUE;
   if (name.index() == 0) return KERN_FAILURE;
@@ -236,14 +250,12 @@ kern_return_t give_name(Thread& self, Handle<Space> handle, Name name, const Nak
     const bool fresh = entry->type() == 0;
     const kern_return_t copied = right_copyout_name(txn, space, right, name, *entry);
     if (copied == KERN_SUCCESS)
-      right_put_down(txn, right);
+      right_leaves_hand(txn, in_hand);
     else if (fresh)
       entry_free(txn, space, *entry);  // keeps the generation that was asked for
     return copied;
   });
 }
-
-}  // namespace
 
 kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, Handle<Space> from, Name poly,
                                 mach_msg_type_name_t disposition) {
@@ -262,7 +274,7 @@ kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, H
     if (code == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
   }
   if (code != KERN_SUCCESS) return code;
-  code = give_name(self, handle, name, right);
+  code = port_insert_naked(self, handle, name, {right});
   if (code != KERN_SUCCESS) right_drop(self, right);
   return code;
 }
@@ -281,7 +293,7 @@ kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name, 
     Locked<Space> space = txn.lock(to);
     const kern_return_t copied = right_copyout(txn, space, right, out);
     if (copied == KERN_SUCCESS || copied == KERN_INVALID_CAPABILITY) {
-      right_put_down(txn, right);
+      right_leaves_hand(txn, {right});
       return KERN_SUCCESS;
     }
     return copied;

@@ -14,18 +14,19 @@ namespace {
 
 constexpr uint32_t kSlotsMax = 131072;
 
-// What a request is about, with the notify right as a naked send-once right in a hold, or none to cancel.
+// What a request is about, with the notify right as a naked send-once right in hand, or none to cancel.
 struct Ask {
   Handle<Space> space;
   Name name;
   mach_msg_id_t id;
   mach_port_mscount_t sync;
   uint32_t notify;  // Port, or kRightNull
+  const RightInHand& in_hand;
 };
 
-// The hold of the notify right ends: it is registered, or used up by a message.
+// The notify right leaves our hand: it is registered, or used up by a message.
 void registered(Txn& txn, const Ask& ask) {
-  if (ask.notify != kRightNull) txn.drop(*txn.find_hold(kHoldSendOnce, ask.notify));
+  if (ask.notify != kRightNull) right_leaves_hand(txn, ask.in_hand);
 }
 
 // The replaced right comes into our hand; its kept message is freed.
@@ -105,7 +106,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   Request& request = txn.segment().at(handle);
   request.link.init(0);
   request.work.init(0);
-  request.state.init(state);
+  request.state.init(state == kRequestArmed ? kRequestDelayed : state);
   request.port.init(port.handle().index);
   request.space.init(ask.space.index);
   request.name.init(ask.name.value);
@@ -114,7 +115,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   request.orphan.init(0);
   registered(txn, ask);
   request_insert(txn, port, handle);
-  if (state == kRequestArmed) txn.add(port->armed, 1);
+  if (state == kRequestArmed) request_arm(txn, port, handle);
   if (slots_for(port->request_count) > port->request_slots) txn.set(port->request_slots, slots_for(port->request_count));
   txn.set(entry.request, handle.index);
 }
@@ -174,6 +175,15 @@ bool known(mach_msg_id_t id) {
 
 }  // namespace
 
+kern_return_t port_request_notification_naked(Thread& self, Handle<Space> handle, Name name, mach_msg_id_t id,
+                                              mach_port_mscount_t sync, const RightInHand& notify,
+                                              uint32_t& previous) {
+  previous = kRightNull;
+  if (notify.right.port == kRightDead) return KERN_INVALID_CAPABILITY;
+  if (!known(id)) return KERN_INVALID_VALUE;
+  return register_it(self, Ask{handle, name, id, sync, notify.right.port, notify}, previous);
+}
+
 namespace {
 
 // The right of the request that was replaced. KERN_INVALID_CAPABILITY, and MACH_PORT_DEAD, if its port has died.
@@ -181,7 +191,7 @@ kern_return_t give_back(Thread& self, Handle<Space> to, const NakedRight& right,
   const kern_return_t given = with_room(self, to, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(to);
     const kern_return_t copied = right_copyout(txn, space, right, previous);
-    if (copied == KERN_SUCCESS || copied == KERN_INVALID_CAPABILITY) right_put_down(txn, right);
+    if (copied == KERN_SUCCESS || copied == KERN_INVALID_CAPABILITY) right_leaves_hand(txn, {right});
     return copied;
   });
   if (given != KERN_SUCCESS && given != KERN_INVALID_CAPABILITY) right_drop(self, right);
@@ -209,9 +219,8 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name
     right_drop(self, right);
     return MIG_TYPE_ERROR;
   }
-  if (right.port == kRightDead) return KERN_INVALID_CAPABILITY;
   uint32_t old = kRightNull;
-  code = known(id) ? register_it(self, {handle, name, id, sync, right.port}, old) : KERN_INVALID_VALUE;
+  code = port_request_notification_naked(self, handle, name, id, sync, {right}, old);
   if (code != KERN_SUCCESS) {
     right_drop(self, right);
     return code;

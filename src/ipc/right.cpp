@@ -131,7 +131,7 @@ kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_
     if (!entry.has(kTypeReceive)) return KERN_INVALID_RIGHT;
     Locked<Port> port = port_of(txn, entry);
     if (disposition == MACH_MSG_TYPE_MOVE_RECEIVE) {
-      if (port->kobject_type != 0) return KERN_INVALID_CAPABILITY;
+      if (port->kobject_type != 0 || port->is(kPortImmovable)) return KERN_INVALID_CAPABILITY;
       out.port = port.handle().index;
       if (!port_clear_fits(txn, port)) return kPortBusy;
       if (entry.has(kTypeSend)) {

@@ -75,20 +75,32 @@ void semaphore_disown(Txn& txn, Locked<Port>& port) {
   txn.set(port->kobject, 0);
 }
 
-kern_return_t semaphore_create(Thread& self, Handle<Task> owner, Handle<Space> to, int policy, int value,
-                               Name& name) {
+kern_return_t semaphore_make(Txn& txn, Handle<Task> owner, int policy, int value, NakedRight& right) {
   if (value < 0 || (policy & ~(SYNC_POLICY_LIFO | kOldPrepost)) != 0) return KERN_INVALID_ARGUMENT;
+  Locked<Task> task = txn.lock(owner);
+  if (task->state != kTaskLive) return KERN_INVALID_TASK;
+  const Handle<Port> made = kobject_port_make(txn, IKOT_SEMAPHORE, owner.index);
+  Locked<Port> port = txn.lock(made);
+  txn.set(port->context, static_cast<uint64_t>(value));
+  txn.set(port->qlimit, static_cast<uint32_t>(policy));
+  send_right_make(txn, port);
+  txn.add(task->semaphores, 1);
+  right = {made.index, MACH_MSG_TYPE_PORT_SEND};
+  return KERN_SUCCESS;
+}
+
+kern_return_t semaphore_end(Thread& self, Handle<Task> owner, const NakedRight& right) {
+  if (right.port == kRightNull || right.port == kRightDead || !owner) return KERN_INVALID_ARGUMENT;
+  return end(self, Handle<Port>{right.port}, owner);
+}
+
+kern_return_t semaphore_create(Thread& self, Handle<Task> owner, Handle<Space> to, int policy, int value, Name& name) {
   return with_room(self, to, kCopyoutNeeds.with<Port>(1), [&](Txn& txn) -> int {
-    Locked<Task> task = txn.lock(owner);
-    if (task->state != kTaskLive) return KERN_INVALID_TASK;
-    const Handle<Port> made = kobject_port_make(txn, IKOT_SEMAPHORE, owner.index);
-    Locked<Port> port = txn.lock(made);
-    txn.set(port->context, static_cast<uint64_t>(value));
-    txn.set(port->qlimit, static_cast<uint32_t>(policy));
-    send_right_make(txn, port);
-    txn.add(task->semaphores, 1);
+    NakedRight right;
+    const kern_return_t made = semaphore_make(txn, owner, policy, value, right);
+    if (made != KERN_SUCCESS) return made;
     Locked<Space> space = txn.lock(to);
-    const kern_return_t code = right_copyout(txn, space, {made.index, MACH_MSG_TYPE_PORT_SEND}, name);
+    const kern_return_t code = right_copyout(txn, space, right, name);
     return code == KERN_SUCCESS ? code : txn.roll_back(code);
   });
 }
@@ -97,8 +109,7 @@ kern_return_t semaphore_destroy(Thread& self, Handle<Task> owner, Handle<Space> 
   NakedRight right;
   const kern_return_t taken = right_take_sent(self, from, name, MACH_MSG_TYPE_MOVE_SEND, right);
   if (taken != KERN_SUCCESS) return taken;
-  if (right.port == kRightNull || right.port == kRightDead) return KERN_INVALID_ARGUMENT;
-  const kern_return_t code = owner ? end(self, Handle<Port>{right.port}, owner) : KERN_INVALID_ARGUMENT;
+  const kern_return_t code = semaphore_end(self, owner, right);
   right_drop(self, right);
   return code;
 }
