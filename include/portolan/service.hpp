@@ -293,9 +293,9 @@ class service {
   // port_set::add.
   result<mach_port_t> add(receive_right port) {
     const mach_port_t name = port.get();
+    const std::lock_guard<std::mutex> guard(lock_);  // a handler may remove it as soon as it is in the set
     const result<void> added = set_.add(port);
     if (!added) return added.error();
-    const std::lock_guard<std::mutex> guard(lock_);
     owned_.emplace(name, std::move(port));
     return name;
   }
@@ -415,7 +415,8 @@ class service {
       handled = notified(at, about);
     } else if (found != handlers_.end()) {
       handled = found->second->handle(at);
-    } else {
+    } else if (!about.from_kernel() ||
+               id != MACH_NOTIFY_SEND_ONCE) {  // a replaced watch says nothing of interest
       handled = detail::refuse(header, MIG_BAD_ID, "service");
     }
     if (!handled) error_(handled.error(), about);

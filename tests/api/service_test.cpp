@@ -143,6 +143,23 @@ TEST_F(Services, NotificationsCannotBeForged) {
   EXPECT_EQ(2, refused.load());
 }
 
+// The second watch takes the first one's place, whose right tells the port; that is no error.
+TEST_F(Services, WatchingTwiceIsQuiet) {
+  receive_right port = receive_right::allocate().value();
+  send_right to = port.make_send().value();
+  service server;
+  int errors = 0;
+  int gone = 0;
+  server.on_error([&](const error&, const envelope&) { errors++; });
+  server.on_no_senders([&](mach_port_t) { gone++; });
+  const mach_port_t name = server.add(std::move(port)).value();
+  ASSERT_TRUE(server.watch_senders(name));
+  ASSERT_TRUE(server.watch_senders(name));
+  to.reset();
+  while (gone == 0) ASSERT_TRUE(server.run_once(kPatience).value());
+  EXPECT_EQ(0, errors);
+}
+
 // The usual server: a port for each client, dropped when the client is gone.
 TEST_F(Services, SessionsEndWithTheirClients) {
   const std::string name = service_name();
