@@ -217,14 +217,14 @@ kern_return_t Model::insert_right(Space& space, Name name, Space& from, Name pol
     if (make) entry->port->mscount++;
     return KERN_SUCCESS;
   }
-  // For another task the target is judged first, but the right is spent all the same (ports 6.2, 6.4).
-  const bool direct = &space == &from;
-  if (!MACH_PORT_VALID(poly))
-    return direct ? KERN_INVALID_NAME : MACH_PORT_VALID(name) ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
+  // To another task the right travels in a request, where null and dead are taken for what they are (ports 6.2).
+  const bool own = &space == &from;
+  if (own && !MACH_PORT_VALID(poly)) return KERN_INVALID_NAME;
   Right right;
-  kern_return_t code = copyin(from, poly, disposition, right);
-  if (code == KERN_INVALID_CAPABILITY) code = KERN_INVALID_RIGHT;
-  if (code != KERN_SUCCESS) return !direct && !MACH_PORT_VALID(name) ? KERN_INVALID_VALUE : code;
+  if (MACH_PORT_VALID(poly)) {
+    const kern_return_t code = copyin(from, poly, disposition, right);
+    if (code != KERN_SUCCESS) return own ? code : MACH_SEND_INVALID_RIGHT;
+  }
   if (!MACH_PORT_VALID(name)) {
     release(right);
     return KERN_INVALID_VALUE;

@@ -104,6 +104,7 @@ class Model {
   bool check_dead(Space& space,
                   Entry& entry);  // converts a right whose port died (ports 10.1); true: is a dead name
   kern_return_t copyin(Space& space, Name name, uint32_t disposition, Right& right);
+  void join(Space& space, Entry& entry, const Right& right);
   Name copyout(Space& space, const Right& right);
   // Under a chosen name (ports 5.3); the right is gone in either case.
   kern_return_t copyout_name(Space& space, const Right& right, Name name);

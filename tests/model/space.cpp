@@ -106,10 +106,14 @@ uint8_t Space::next_generation(uint32_t index) {
   return slot.generation = ends ? 3 : static_cast<uint8_t>(old + 4);
 }
 
-Name Space::allocate() {
+void Space::make_room() {
   const auto pure =
       std::count_if(entries.begin(), entries.end(), [](const auto& it) { return it.second.pure_send(); });
   while (!any_free() || static_cast<uint32_t>(pure) + 1 > table_size * 7 / 8) grow(table_size);
+}
+
+Name Space::allocate() {
+  make_room();
   const uint32_t index = take_free();
   entries[index] = {};
   return make_name(index, next_generation(index));
