@@ -2,17 +2,17 @@
 // The parts of a message that are more than bytes: rights, arrays of rights, memory out of line. A message's
 // type names what its receiver gets; what its sender puts in says how it travels:
 //
-//   part                          given as                                           travels as
-//   send_right                    std::move(right)                                   MOVE_SEND
-//                                 copy_of(right)                                     COPY_SEND
-//                                 make_send_of(receive_right)                        MAKE_SEND
-//   send_once_right               std::move(right)                                   MOVE_SEND_ONCE
-//                                 make_send_once_of(receive_right)                   MAKE_SEND_ONCE
-//   receive_right                 std::move(right)                                   MOVE_RECEIVE
-//   std::optional<a right>        the same, or std::nullopt                          a null name
-//   std::vector<a right>          a vector to move; the functions above of a range   out of line, all of one
-//   kind ool_memory                    std::move(memory); bytes_of(range)                 out of line, moved
-//   or copied
+//   part                   given as                                    travels as
+//   send_right             std::move(right)                            MOVE_SEND
+//                          copy_of(right)                              COPY_SEND
+//                          make_send_of(receive_right)                 MAKE_SEND
+//   send_once_right        std::move(right)                            MOVE_SEND_ONCE
+//                          make_send_once_of(receive_right)            MAKE_SEND_ONCE
+//   receive_right          std::move(right)                            MOVE_RECEIVE
+//   std::optional<right>   the same, or std::nullopt                   a null name
+//   std::vector<right>     a vector to move; copy_of … of a range      an array out of line
+//   ool_memory             std::move(memory)                           memory out of line, moved
+//                          bytes_of(range)                             memory out of line, copied
 //
 // What is moved belongs to the message until that is sent. What is lent (copy_of and the other functions)
 // stays its owner's and has to live as long as the message.
