@@ -191,6 +191,16 @@ TEST_F(Rights, NotificationsOfRights) {
   EXPECT_EQ(right.get(), extra.get());
 }
 
+// A right that a failing call was given is destroyed (ports 6.4).
+TEST_F(Rights, ANotificationToADeadPortIsRefused) {
+  const receive_right port = receive_right::allocate().value();
+  receive_right gone = receive_right::allocate().value();
+  send_once_right once = gone.make_send_once().value();
+  gone.reset();
+  EXPECT_EQ(KERN_INVALID_CAPABILITY, notify_no_senders(port, std::move(once)).error().code());
+  EXPECT_FALSE(once);
+}
+
 // Asking again gives back the right of the first request, which tells when it goes.
 TEST_F(Rights, AskingAgainGivesTheFirstRightBack) {
   const receive_right notices = receive_right::allocate().value();
