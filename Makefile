@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 SECONDS ?= 60
 
-.PHONY: build demo test test-all bench killpoints storm install lint format clean help
+.PHONY: build demo test test-all checks bench killpoints storm install lint format clean help
 .NOTPARALLEL:
 
 build:
@@ -22,6 +22,11 @@ test:
 test-all:
 	@scripts/install-deps build lint
 	@scripts/run-tests --all
+
+checks:
+	@scripts/install-deps build
+	@scripts/build release check_tests portolan_cli
+	@scripts/checks
 
 bench: build
 	@mkdir -p build/bench
@@ -54,6 +59,7 @@ help:
 	@echo 'make demo                 run the browser example under portolan check, clean and leaking'
 	@echo 'make test                 all tests, and again under ASan+UBSan and TSan'
 	@echo 'make test-all             the same, and Clang, spin off, one CPU, kill points, a storm'
+	@echo 'make checks               list every numbered rule of docs/rules with its state'
 	@echo 'make bench                measure; results in build/bench/results.json'
 	@echo 'make killpoints           die at every step of the kernel, and look'
 	@echo 'make storm SECONDS=60     kill processes at random, and look'

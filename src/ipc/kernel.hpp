@@ -11,11 +11,17 @@ Geometry default_geometry();
 // Small enough that a copy of the whole is cheap: for unit tests and for the proof.
 Geometry small_geometry();
 
-// What the task layer does for recovery: it stands above this one.
+class UserMemory;
+
+// What the layers above do for this one: recovery, and the answers of kernel objects.
 struct TaskHooks {
-  bool (*reap_step)(Thread& self, uint32_t item) = nullptr;      // a Task, or a bootstrap object, on a work list
-  void (*finish_hold)(Thread& self, Hold& hold) = nullptr;       // kHoldTask, kHoldEmbryo, and what lies beyond kHoldLast
+  bool (*reap_step)(Thread& self, uint32_t item) = nullptr;  // a Task, or a bootstrap object, on a work list
+  void (*finish_hold)(Thread& self,
+                      Hold& hold) = nullptr;  // kHoldTask, kHoldEmbryo, and what lies beyond kHoldLast
   void (*finish_thread)(Thread& self, ThreadSlot& victim) = nullptr;
+  // A message to a kernel object, in the sender's hand: does what it asks for and sends the reply. What is
+  // left in the message is destroyed afterwards. No lock is held; `user` is the sender's memory.
+  void (*serve)(Thread& self, Handle<Kmsg> request, UserMemory& user) = nullptr;
 };
 struct Layers : UpperLayers {
   TaskHooks tasks;
@@ -24,8 +30,8 @@ struct Layers : UpperLayers {
 Layers make_layers(const TaskHooks& tasks);
 void install(Segment& segment, const Layers& layers);
 
-// The objects that every domain has, made once in a freshly formatted segment by its first thread: the host ports.
-// (The bootstrap namespace makes its own root.) KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
+// The objects that every domain has, made once in a freshly formatted segment by its first thread: the host
+// ports. (The bootstrap namespace makes its own root.) KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
 kern_return_t make_roots(Thread& self);
 
 }  // namespace portolan::ipc

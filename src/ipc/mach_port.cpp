@@ -94,6 +94,17 @@ kern_return_t port_allocate_name(Thread& self, Handle<Space> handle, mach_port_r
   });
 }
 
+kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_right_t right, mach_port_qos_t& qos,
+                                 Name& name) {
+  if (qos.name && !name.valid()) return KERN_INVALID_VALUE;
+  if (qos.prealloc) {
+    if (qos.len > MACH_MSG_SIZE_MAX - MAX_TRAILER_SIZE) return KERN_RESOURCE_SHORTAGE;
+    if (right != MACH_PORT_RIGHT_RECEIVE) return KERN_INVALID_VALUE;
+    qos.prealloc = 0;
+  }
+  return qos.name ? port_allocate_name(self, space, right, name) : port_allocate(self, space, right, name);
+}
+
 kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port_options_t& options, uint64_t context,
                              Name& name) {
   const uint32_t flags = options.flags;
@@ -194,6 +205,14 @@ kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t d
   }
 }
 
+bool is_dead_name(Thread& self, Handle<Space> handle, Name name) {
+  return transact(self, Needs{}, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    Entry* entry = entry_find(txn, space, name);
+    return entry != nullptr && !entry->has(kTypePset) && right_check(txn, space, *entry);
+  }) != 0;
+}
+
 void drop_taken(Thread& self, const NakedRight& right) {
   transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
     txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
@@ -204,6 +223,38 @@ void drop_taken(Thread& self, const NakedRight& right) {
 
 }  // namespace
 
+void right_leaves_hand(Txn& txn, const RightInHand& in_hand) {
+  if (in_hand.word != nullptr)
+    txn.set(*in_hand.word, kRightNull);
+  else
+    txn.drop(*txn.find_hold(hold_kind(in_hand.right.disposition), in_hand.right.port));
+}
+
+kern_return_t port_insert_naked(Thread& self, Handle<Space> handle, Name name, const RightInHand& in_hand) {
+  const NakedRight& right = in_hand.right;
+  if (!name.valid()) return KERN_INVALID_VALUE;
+  if (right.port == kRightNull || right.port == kRightDead) return KERN_INVALID_CAPABILITY;
+  if (name.index() > self.segment().at(handle).table_limit) return KERN_NO_SPACE;
+  if ((name.value & 3) != 3) return KERN_INVALID_VALUE;
+  if (name.index() == 0) return KERN_FAILURE;
+  const kern_return_t grown = space_grow_to(self, handle, name.index());
+  if (grown != KERN_SUCCESS) return grown;
+  return transact(self, kCopyoutNeeds, [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(handle);
+    if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+    Entry* entry = nullptr;
+    const kern_return_t found = entry_alloc_name(txn, space, name, entry);
+    if (found != KERN_SUCCESS) return found;
+    const bool fresh = entry->type() == 0;
+    const kern_return_t copied = right_copyout_name(txn, space, right, name, *entry);
+    if (copied == KERN_SUCCESS)
+      right_leaves_hand(txn, in_hand);
+    else if (fresh)
+      entry_free(txn, space, *entry);  // keeps the generation that was asked for
+    return copied;
+  });
+}
+
 kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, Handle<Space> from, Name poly,
                                 mach_msg_type_name_t disposition) {
   if (!poly.valid()) return KERN_INVALID_NAME;
@@ -211,30 +262,13 @@ kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, H
   NakedRight right;
   const kern_return_t taken = take_out(self, from, poly, disposition, right);
   if (taken == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
+  // A send right made from a dead name, for itself: the table of ports 7.13 looks for death first.
+  if (taken == KERN_INVALID_RIGHT && disposition == MACH_MSG_TYPE_MAKE_SEND && handle == from && name == poly &&
+      is_dead_name(self, handle, name))
+    return KERN_INVALID_CAPABILITY;
   if (taken != KERN_SUCCESS) return taken;
-  if (right.port == kRightDead) return name.valid() ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
-  kern_return_t code = name.valid() ? KERN_SUCCESS : KERN_INVALID_VALUE;
-  if (code == KERN_SUCCESS && name.index() > self.segment().at(handle).table_limit) code = KERN_NO_SPACE;
-  if (code == KERN_SUCCESS && (name.value & 3) != 3) code = KERN_INVALID_VALUE;
-  if (code == KERN_SUCCESS && name.index() == 0) code = KERN_FAILURE;
-  if (code == KERN_SUCCESS) code = space_grow_to(self, handle, name.index());
-  if (code == KERN_SUCCESS) {
-    code = transact(self, kCopyoutNeeds, [&](Txn& txn) -> int {
-      Locked<Space> space = txn.lock(handle);
-      if (space->state != kSpaceActive) return KERN_INVALID_TASK;
-      Entry* entry = nullptr;
-      const kern_return_t found = entry_alloc_name(txn, space, name, entry);
-      if (found != KERN_SUCCESS) return found;
-      const bool fresh = entry->type() == 0;
-      const kern_return_t copied = right_copyout_name(txn, space, right, name, *entry);
-      if (copied == KERN_SUCCESS)
-        txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
-      else if (fresh)
-        entry_free(txn, space, *entry);  // keeps the generation that was asked for
-      return copied;
-    });
-  }
-  if (code != KERN_SUCCESS) drop_taken(self, right);
+  const kern_return_t code = port_insert_naked(self, handle, name, {right});
+  if (code != KERN_SUCCESS && right.port != kRightDead) drop_taken(self, right);
   return code;
 }
 

@@ -13,6 +13,9 @@ namespace portolan::ipc {
 kern_return_t port_allocate(Thread& self, Handle<Space> space, mach_port_right_t right, Name& name);
 // With a chosen name; DEAD_NAME ignores the choice and reports its own (ports 7.4).
 kern_return_t port_allocate_name(Thread& self, Handle<Space> space, mach_port_right_t right, Name& name);
+// As `qos` asks; it and the name say afterwards what was done (ports 7.4).
+kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_right_t right, mach_port_qos_t& qos,
+                                 Name& name);
 kern_return_t port_construct(Thread& self, Handle<Space> space, const mach_port_options_t& options, uint64_t context,
                              Name& name);
 kern_return_t port_destruct(Thread& self, Handle<Space> space, Name name, mach_port_delta_t srdelta, uint64_t guard);
@@ -23,6 +26,15 @@ kern_return_t port_mod_refs(Thread& self, Handle<Space> space, Name name, mach_p
 // Takes the right from `from`, which may be the same space.
 kern_return_t port_insert_right(Thread& self, Handle<Space> space, Name name, Handle<Space> from, Name poly,
                                 mach_msg_type_name_t disposition);
+// A naked right in this thread's hand: in a word of a message that it has in hand, or, without one, in a hold.
+struct RightInHand {
+  NakedRight right;
+  Cell<uint32_t>* word = nullptr;
+};
+// The right was put somewhere in this transaction.
+void right_leaves_hand(Txn& txn, const RightInHand& in_hand);
+// The same with a right in hand, where it stays on failure (ports 7.13: the kernel's routine).
+kern_return_t port_insert_naked(Thread& self, Handle<Space> space, Name name, const RightInHand& in_hand);
 // Gives the right to `to`.
 kern_return_t port_extract_right(Thread& self, Handle<Space> space, Name name, mach_msg_type_name_t disposition,
                                  Handle<Space> to, Name& right, mach_msg_type_name_t& type);
@@ -68,6 +80,9 @@ struct Peeked {
   audit_token_t audit;
 };
 kern_return_t port_peek(Thread& self, Handle<Space> space, Name name, uint32_t seqno, Peeked& peeked);
+// With the trailer as the caller wants it: `room` bytes at most, what it takes afterwards (ports 7.9).
+kern_return_t port_peek_trailer(Thread& self, Handle<Space> space, Name name, mach_msg_trailer_type_t type,
+                                uint32_t seqno, Peeked& peeked, mach_msg_audit_trailer_t& trailer, uint32_t& room);
 
 // -- sets (mach_port_sets.cpp)
 kern_return_t port_insert_member(Thread& self, Handle<Space> space, Name name, Name set);
@@ -78,6 +93,12 @@ kern_return_t port_move_member(Thread& self, Handle<Space> space, Name member, N
 kern_return_t port_request_notification(Thread& self, Handle<Space> space, Name name, mach_msg_id_t id,
                                         mach_port_mscount_t sync, Handle<Space> from, Name notify,
                                         mach_msg_type_name_t disposition, Name& previous);
+
+// The same with a notify right in hand, where it stays on failure; a null one cancels. The previous one is in a hold of
+// kind kHoldSendOnce on success, unless it is kRightNull.
+kern_return_t port_request_notification_naked(Thread& self, Handle<Space> space, Name name, mach_msg_id_t id,
+                                              mach_port_mscount_t sync, const RightInHand& notify,
+                                              uint32_t& previous);
 
 // What most calls begin with (ports 6.3), inside a transaction. An object lookup wants a live receive right.
 kern_return_t lookup_receive(Txn& txn, Locked<Space>& space, Name name, Entry*& entry, Locked<Port>& port);

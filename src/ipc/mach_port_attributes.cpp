@@ -110,14 +110,23 @@ kern_return_t port_set_attributes(Thread& self, Handle<Space> handle, Name name,
     }
     return code;
   }
+  switch (flavor) {  // what is no flavor is said before the name is looked at
+    case MACH_PORT_DNREQUESTS_SIZE:
+      if (count < 1) return KERN_FAILURE;
+      break;
+    case MACH_PORT_TEMPOWNER:
+    case MACH_PORT_IMPORTANCE_RECEIVER:
+    case MACH_PORT_DENAP_RECEIVER:
+    case MACH_PORT_SERVICE_THROTTLED: break;
+    default: return KERN_INVALID_ARGUMENT;
+  }
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     switch (flavor) {
-      case MACH_PORT_DNREQUESTS_SIZE: return count < 1 ? KERN_FAILURE : KERN_SUCCESS;
       case MACH_PORT_TEMPOWNER: txn.set(port->state, port->state | kPortImpDonation | kPortTempOwner); return KERN_SUCCESS;
       case MACH_PORT_IMPORTANCE_RECEIVER:
       case MACH_PORT_DENAP_RECEIVER: txn.set(port->state, port->state | kPortImpDonation); return KERN_SUCCESS;
       case MACH_PORT_SERVICE_THROTTLED: return KERN_INVALID_CAPABILITY;
-      default: return KERN_INVALID_ARGUMENT;
+      default: return KERN_SUCCESS;
     }
   });
 }
@@ -212,6 +221,23 @@ kern_return_t port_peek(Thread& self, Handle<Space> handle, Name name, uint32_t 
     memcpy(peeked.audit.val, audit, sizeof audit);
     return KERN_SUCCESS;
   });
+}
+
+kern_return_t port_peek_trailer(Thread& self, Handle<Space> space, Name name, mach_msg_trailer_type_t type,
+                                uint32_t seqno, Peeked& peeked, mach_msg_audit_trailer_t& trailer, uint32_t& room) {
+  static constexpr uint32_t kSizes[] = {8, 12, 20, 52};
+  if (!name.valid()) return KERN_INVALID_RIGHT;
+  const uint32_t elements = type >> 24 & 0xf;
+  if (elements > 3 || room < kSizes[elements]) return KERN_INVALID_VALUE;
+  const kern_return_t code = port_peek(self, space, name, seqno, peeked);
+  if (code != KERN_SUCCESS) return code;
+  room = kSizes[elements];
+  trailer = {};
+  trailer.msgh_trailer_size = room;
+  trailer.msgh_seqno = peeked.seqno;
+  trailer.msgh_sender = peeked.sender;
+  trailer.msgh_audit = peeked.audit;
+  return KERN_SUCCESS;
 }
 
 }  // namespace portolan::ipc

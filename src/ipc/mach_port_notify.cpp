@@ -13,18 +13,19 @@ namespace {
 
 constexpr uint32_t kSlotsMax = 131072;
 
-// What a request is about, with the notify right as a naked send-once right in a hold, or none to cancel.
+// What a request is about, with the notify right as a naked send-once right in hand, or none to cancel.
 struct Ask {
   Handle<Space> space;
   Name name;
   mach_msg_id_t id;
   mach_port_mscount_t sync;
   uint32_t notify;  // Port, or kRightNull
+  const RightInHand& in_hand;
 };
 
-// The hold of the notify right ends: it is registered, or used up by a message.
+// The notify right leaves our hand: it is registered, or used up by a message.
 void registered(Txn& txn, const Ask& ask) {
-  if (ask.notify != kRightNull) txn.drop(*txn.find_hold(kHoldSendOnce, ask.notify));
+  if (ask.notify != kRightNull) right_leaves_hand(txn, ask.in_hand);
 }
 
 // The replaced right comes into our hand; its kept message is freed.
@@ -104,7 +105,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   Request& request = txn.segment().at(handle);
   request.link.init(0);
   request.work.init(0);
-  request.state.init(state);
+  request.state.init(state == kRequestArmed ? kRequestDelayed : state);
   request.port.init(port.handle().index);
   request.space.init(ask.space.index);
   request.name.init(ask.name.value);
@@ -113,7 +114,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   request.orphan.init(0);
   registered(txn, ask);
   request_insert(txn, port, handle);
-  if (state == kRequestArmed) txn.add(port->armed, 1);
+  if (state == kRequestArmed) request_arm(txn, port, handle);
   if (slots_for(port->request_count) > port->request_slots) txn.set(port->request_slots, slots_for(port->request_count));
   txn.set(entry.request, handle.index);
 }
@@ -173,21 +174,30 @@ bool known(mach_msg_id_t id) {
 
 }  // namespace
 
+kern_return_t port_request_notification_naked(Thread& self, Handle<Space> handle, Name name, mach_msg_id_t id,
+                                              mach_port_mscount_t sync, const RightInHand& notify,
+                                              uint32_t& previous) {
+  previous = kRightNull;
+  if (notify.right.port == kRightDead) return KERN_INVALID_CAPABILITY;
+  if (!known(id)) return KERN_INVALID_VALUE;
+  return register_it(self, Ask{handle, name, id, sync, notify.right.port, notify}, previous);
+}
+
 kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name name, mach_msg_id_t id,
                                         mach_port_mscount_t sync, Handle<Space> from, Name notify,
                                         mach_msg_type_name_t disposition, Name& previous) {
   previous = Name{};
-  Ask ask{handle, name, id, sync, kRightNull};
+  RightInHand in_hand;
   if (notify.value == MACH_PORT_DEAD) return KERN_INVALID_CAPABILITY;
   if (notify.valid()) {
     if (disposition != MACH_MSG_TYPE_MAKE_SEND_ONCE && disposition != MACH_MSG_TYPE_MOVE_SEND_ONCE)
       return -300;  // MIG_TYPE_ERROR: the right must be send-once (ports 6.2)
-    NakedRight right;
+    NakedRight& right = in_hand.right;
     const kern_return_t taken = transact(self, kCopyinNeeds, [&](Txn& txn) -> int {
       Locked<Space> space = txn.lock(from);
       if (space->state != kSpaceActive) return KERN_INVALID_TASK;
       Entry* entry = entry_find(txn, space, notify);
-      if (entry == nullptr) return KERN_INVALID_RIGHT;
+      if (entry == nullptr) return KERN_INVALID_NAME;
       const kern_return_t copied = right_copyin(txn, space, *entry, disposition, right);
       if (copied != KERN_SUCCESS) return copied;
       if (right.port == kRightDead) return KERN_INVALID_CAPABILITY;
@@ -195,15 +205,14 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name
       return KERN_SUCCESS;
     });
     if (taken != KERN_SUCCESS) return taken;
-    ask.notify = right.port;
   }
   uint32_t old = kRightNull;
-  const kern_return_t code = known(id) ? register_it(self, ask, old) : KERN_INVALID_VALUE;
+  const kern_return_t code = port_request_notification_naked(self, handle, name, id, sync, in_hand, old);
   if (code != KERN_SUCCESS) {
-    if (ask.notify == kRightNull) return code;
+    if (in_hand.right.port == kRightNull) return code;
     transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-      txn.drop(*txn.find_hold(kHoldSendOnce, ask.notify));
-      naked_destroy(txn, {ask.notify, MACH_MSG_TYPE_PORT_SEND_ONCE});
+      right_leaves_hand(txn, in_hand);
+      naked_destroy(txn, in_hand.right);
       return 0;
     });
     return code;

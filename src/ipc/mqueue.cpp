@@ -21,7 +21,10 @@ uint32_t trailer_size(uint32_t option) {
   }
 }
 
-bool fits(const Kmsg& kmsg, uint32_t room, uint32_t option) { return uint64_t{kmsg.size} + trailer_size(option) <= room; }
+bool fits(const Kmsg& kmsg, uint32_t room, uint32_t wants) {
+  if ((wants & kWantsAux) != 0 && kmsg.aux > (wants >> kWantsAuxShift & 0x7ffu)) return false;
+  return uint64_t{kmsg.size} + trailer_size(wants) <= room;
+}
 
 // -- lists of frames; `head` and `tail` belong to the lock of the object waited on
 void append(Txn& txn, Cell<uint32_t>& head, Cell<uint32_t>& tail, uint32_t id) {
@@ -51,7 +54,7 @@ void remove(Txn& txn, Cell<uint32_t>& head, Cell<uint32_t>& tail, uint32_t id) {
 
 void begin_wait(Txn& txn, WaitState state, uint32_t object, uint32_t room, uint32_t option) {
   Frame& frame = txn.self().frame();
-  txn.add(frame.epoch, 1);
+  txn.set(frame.epoch, frame.epoch == UINT32_MAX ? 1 : frame.epoch + 1);
   txn.set(frame.state, state);
   txn.set(frame.object, object);
   txn.set(frame.room, room);
@@ -65,7 +68,8 @@ void grant(Txn& txn, uint32_t id, WaitState state, uint32_t what, int32_t result
   txn.set(frame.grant, what);
   txn.set(frame.result, result);
   txn.set(frame.extra, extra);
-  txn.segment().slot(id / kFrames).peer.store(txn.self().index());
+  Hint<uint32_t>& peer = txn.segment().slot(id / kFrames).peer;
+  if (peer.load() != txn.self().index()) peer.store(txn.self().index());
   txn.owe_wake(id);
 }
 

@@ -115,6 +115,17 @@ void port_clear_receiver(Txn& txn, Locked<Port>& port, bool moving) {
   txn.set(port->receiver_name, 0);
 }
 
+namespace {
+
+// The pid of the task that receives; 0: none does.
+uint32_t receivers_pid(const Segment& segment, const Port& port) {
+  if (port.receiver == 0 || port.is(kPortInTransit)) return 0;
+  const Handle<Task> task{segment.at(Handle<Space>{port.receiver}).task};
+  return task ? segment.at(task).credentials.pid.get() : 0;
+}
+
+}  // namespace
+
 void port_destroy(Txn& txn, Locked<Port>& port) {
   const Handle<Kmsg> kept{port->port_destroyed};
   if (kept) {
@@ -126,6 +137,7 @@ void port_destroy(Txn& txn, Locked<Port>& port) {
     txn.push_work(kept);
     return;
   }
+  if (port->kobject_type == 0) txn.set(port->receiver_name, receivers_pid(txn.segment(), *port));
   txn.set(port->state, (port->state & ~(3u | kPortInTransit)) | kPortDying);
   txn.push_work(port.handle());
 }
@@ -156,8 +168,9 @@ void transit_end(Txn& txn, Locked<Port>& port) {
   txn.set(port->state, port->state & ~kPortInTransit);
 }
 
-void kobject_port_destroy(Txn& txn, Locked<Port>& port) {
-  txn.set(port->kobject, 0);  // the type stays: it explains the dead names
+void kobject_port_destroy(Txn& txn, Locked<Port>& port, uint32_t pid) {
+  txn.set(port->kobject, 0);  // the type stays
+  txn.set(port->receiver_name, pid);
   port_destroy(txn, port);
 }
 

@@ -131,7 +131,7 @@ kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_
     if (!entry.has(kTypeReceive)) return KERN_INVALID_RIGHT;
     Locked<Port> port = port_of(txn, entry);
     if (disposition == MACH_MSG_TYPE_MOVE_RECEIVE) {
-      if (port->kobject_type != 0) return KERN_INVALID_CAPABILITY;
+      if (port->kobject_type != 0 || port->is(kPortImmovable)) return KERN_INVALID_CAPABILITY;
       out.port = port.handle().index;
       if (!port_clear_fits(txn, port)) return kPortBusy;
       if (entry.has(kTypeSend)) {
@@ -239,7 +239,6 @@ void join(Txn& txn, Locked<Space>& space, Locked<Port>& port, NakedRight right, 
 kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Name& name) {
   name = Name{};
   if (space->state != kSpaceActive) return KERN_INVALID_TASK;
-  if (!space_has_room(space, 1)) return KERN_NO_SPACE;
   Locked<Port> port = txn.lock(Handle<Port>{right.port});
   if (!port->active()) {
     naked_destroy(txn, right);
@@ -248,7 +247,8 @@ kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Na
   }
   Entry* entry = nullptr;
   if (right.disposition != MACH_MSG_TYPE_PORT_SEND_ONCE) entry = find_by_port(txn, space, port, name);
-  if (entry == nullptr && !entry_alloc(txn, space, name, entry)) return KERN_NO_SPACE;
+  // A name that is there already needs no room.
+  if (entry == nullptr && (!space_has_room(space, 1) || !entry_alloc(txn, space, name, entry))) return KERN_NO_SPACE;
   join(txn, space, port, right, *entry, name);
   return KERN_SUCCESS;
 }

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
 #endif
@@ -41,8 +43,7 @@ int wait_first(const FutexWait& wait, unsigned count, uint64_t deadline_ns) {
   const uint64_t now = monotonic_ns();
   uint64_t limit = count > 1 && (deadline_ns == kNever || deadline_ns > now + kLook) ? now + kLook : deadline_ns;
   const timespec at = to_timespec(limit);
-  const int operation = FUTEX_WAIT_BITSET | (wait.process_private ? FUTEX_PRIVATE_FLAG : 0);
-  if (syscall(SYS_futex, wait.word, operation, wait.seen, limit == kNever ? nullptr : &at, nullptr,
+  if (syscall(SYS_futex, wait.word, FUTEX_WAIT_BITSET, wait.seen, limit == kNever ? nullptr : &at, nullptr,
               FUTEX_BITSET_MATCH_ANY) == 0)
     return 0;
   if (errno == ETIMEDOUT && limit != deadline_ns) return EAGAIN;
@@ -58,15 +59,24 @@ uint64_t monotonic_ns() {
 }
 
 int futex_wait_any(const FutexWait* waits, unsigned count, uint64_t deadline_ns) {
-  WaitVector vector[3];
-  for (unsigned i = 0; i < count && i < 3; i++) {
-    vector[i] = {waits[i].seen, reinterpret_cast<uint64_t>(waits[i].word),
-                 FUTEX_32 | (waits[i].process_private ? FUTEX_PRIVATE_FLAG : 0u), 0};
+  WaitVector vector[2];
+  for (unsigned i = 0; i < count && i < 2; i++) {
+    vector[i] = {waits[i].seen, reinterpret_cast<uint64_t>(waits[i].word), FUTEX_32, 0};
   }
   const timespec at = to_timespec(deadline_ns);
   if (syscall(SYS_futex_waitv, vector, count, 0, deadline_ns == kNever ? nullptr : &at, CLOCK_MONOTONIC) >= 0) return 0;
   if (errno == ENOSYS) return wait_first(waits[0], count, deadline_ns);
   return errno;
+}
+
+void futex_wait_briefly(const FutexWait& wait, uint64_t limit_ns, uint64_t deadline_ns) {
+  if (deadline_ns != kNever) {
+    const uint64_t now = monotonic_ns();
+    if (now >= deadline_ns) return;
+    limit_ns = std::min(limit_ns, deadline_ns - now);
+  }
+  const timespec limit = to_timespec(limit_ns);
+  syscall(SYS_futex, wait.word, FUTEX_WAIT, wait.seen, &limit, nullptr, 0);
 }
 
 void futex_wake(uint32_t* word, int count) { syscall(SYS_futex, word, FUTEX_WAKE, count, nullptr, nullptr, 0); }

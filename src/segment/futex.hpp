@@ -13,11 +13,12 @@ uint64_t monotonic_ns();
 struct FutexWait {
   const uint32_t* word = nullptr;
   uint32_t seen = 0;
-  bool process_private = false;
 };
 
-// Sleeps until one of up to three words changes or is woken. Returns 0 on a wake, or EAGAIN, EINTR, ETIMEDOUT.
+// Sleeps until one of up to two words changes or is woken. Returns 0 on a wake, or EAGAIN, EINTR, ETIMEDOUT.
 int futex_wait_any(const FutexWait* waits, unsigned count, uint64_t deadline_ns);
+// The same on one word, for so long at the most: the quickest of all sleeps.
+void futex_wait_briefly(const FutexWait& wait, uint64_t limit_ns, uint64_t deadline_ns);
 void futex_wake(uint32_t* word, int count);
 
 inline void cpu_relax() {

@@ -109,7 +109,7 @@ void pay_dead_wakes(Segment& segment, ThreadSlot& slot) {
   for (uint32_t i = 0; i < count; i++) {
     const uint64_t owed = slot.owed[i];
     if (static_cast<uint32_t>(owed) / kFrames < segment.max_threads())
-      wake_frame(segment, owed);
+      wake_frame(segment, owed, Payer::heir);
     else
       quarantine(segment);
   }

@@ -35,8 +35,9 @@ struct Hold {
 // what its thread sleeps on; the wait node's cells belong to the lock of the object waited on.
 struct alignas(64) Frame {
   Hint<uint32_t> wake;      // epoch of the latest wait that was granted
-  Hint<uint32_t> sleeping;  // 1: only a system call will wake it
-  Cell<uint32_t> epoch;     // +1 at each wait: a wake that comes late is not mistaken for another's
+  Hint<uint32_t> sleeping;  // its wait's epoch while only a system call will wake it
+  // Not on the line that its thread looks at all the time while it spins.
+  alignas(64) Cell<uint32_t> epoch;  // +1 at each wait: a wake that comes late is not mistaken for another's
   Cell<uint32_t> state;     // WaitState of the layer above; 0: not waiting
   Cell<uint32_t> object;
   Cell<uint32_t> next, prev;
@@ -56,6 +57,7 @@ struct Magazine {
 enum SlotState : uint32_t { kSlotFree, kSlotAttaching, kSlotLive, kSlotDead };
 
 struct alignas(4096) ThreadSlot {
+  // What others read: written seldom, and never on a line with what the thread writes all the time.
   Hint<uint32_t> state;  // SlotState
   Hint<uint32_t> claim;  // slot of the thread that recovers this one
   Hint<uint32_t> tid;
@@ -64,13 +66,13 @@ struct alignas(4096) ThreadSlot {
   Hint<uint32_t> cpu;       // where the thread last trapped
   Hint<uint32_t> peer;      // who woke it last
   Hint<uint32_t> stage1;    // stage 1 of recovery is done
-  Hint<uint32_t> waits_on;  // offset >> 2 of the lock it sleeps on, for `info`
-  Own<uint32_t> depth;      // frames in use
   Own<uint32_t> kernel_port;  // the thread's own port, 0 until asked for
   Hint<uint64_t> pthread;   // its pthread_t, which only its own process understands
 
-  Hint<uint32_t> log_length;
+  alignas(64) Hint<uint32_t> log_length;
   Hint<uint32_t> held_count;
+  Hint<uint32_t> waits_on;  // offset >> 2 of the lock it sleeps on, for `info`
+  Own<uint32_t> depth;      // frames in use
   Hint<uint32_t> held[kHeldMax];  // offset >> 2 of each lock held or about to be taken
 
   Own<uint32_t> pending_count;  // freed, not yet in a magazine

@@ -7,10 +7,13 @@
 
 namespace portolan {
 
-// What one thread has learned about spinning before it sleeps.
+// What one thread has learned about waiting for a moment before it sleeps.
+struct Patience {
+  uint32_t failures = 0, skip = 0;
+};
 struct SpinState {
   uint64_t limit_ns = 10'000;  // 0: never spin
-  uint32_t failures = 0, skip = 0, same_cpu = 0;
+  Patience spinning, yielding;
 };
 
 class Thread {
@@ -45,6 +48,7 @@ class Thread {
   // what it was at trap entry.
   const uint32_t* interrupt_word = nullptr;
   uint32_t interrupt_seen = 0;
+  bool sleeps = false;  // or is about to: a handler that interrupts says so with poke_own_frame
   bool interrupted() const {
     return interrupt_word != nullptr && detail::load_relaxed(*interrupt_word) != interrupt_seen;
   }

@@ -118,11 +118,20 @@ void Txn::contended(LockWord& word) {
 }
 
 uint32_t Txn::take_element(unsigned zone) {
-  Magazine& magazine = slot_.magazines[zone];
-  const uint32_t count = magazine.count;
-  if (count == 0) kernel_panic("a transaction allocates more than it reserved");
-  const uint32_t index = magazine.item[count - 1];
-  set(magazine.count, count - 1);
+  // What an earlier transaction of this thread freed last is warm. What this one freed must keep its bytes.
+  const uint32_t pending = slot_.pending_count;
+  uint32_t index = 0;
+  if (pending != 0 && pending <= pending_before_ && slot_.pending[pending - 1] >> 32 == zone) {
+    index = static_cast<uint32_t>(slot_.pending[pending - 1]);
+    set(slot_.pending_count, pending - 1);
+    pending_before_ = pending - 1;
+  } else {
+    Magazine& magazine = slot_.magazines[zone];
+    const uint32_t count = magazine.count;
+    if (count == 0) kernel_panic("a transaction allocates more than it reserved");
+    index = magazine.item[count - 1];
+    set(magazine.count, count - 1);
+  }
   add(segment_.element(zone, index).generation, 1);
   return index;
 }
@@ -220,6 +229,7 @@ void Txn::commit() {
 int run_section(Thread& self, int (*body)(void*, Txn&), void* context) {
   Txn txn(self);
   (void)PORTOLAN_MARK(txn.jump_);
+  txn.pending_before_ = self.slot().pending_count;
   const int code = body(context, txn);
   if (txn.abandoned_)
     undo_log(txn.segment_, txn.slot_);
@@ -244,7 +254,7 @@ int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), 
 
 void pay_wakes(Thread& self) {
   ThreadSlot& slot = self.slot();
-  for (uint32_t i = 0; i < slot.owed_count; i++) wake_frame(self.segment(), slot.owed[i]);
+  for (uint32_t i = 0; i < slot.owed_count; i++) wake_frame(self.segment(), slot.owed[i], Payer::debtor);
   crash_fence();
   slot.owed_count.init(0);
 }

@@ -159,13 +159,12 @@ class PORTOLAN_CAPABILITY("transaction") Txn {
   void contended(LockWord& word);
   void commit();
   void unlock_all();
-  void begin();
 
   Thread& self_;
   Segment& segment_;
   ThreadSlot& slot_;
-  LockWord* first_ = nullptr;  // the lock that was slept on: taken first at the next start
   unsigned restarts_ = 0;
+  uint32_t pending_before_ = 0;  // of the pending frees, how many are not this transaction's
   bool abandoned_ = false;
   JumpBuffer jump_;
 };

@@ -15,7 +15,11 @@ enum class WaitEnd { granted, timed_out, interrupted };
 // looks again under the object's lock. Holds no lock. Spins first where that has paid lately.
 WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool interruptible);
 
-// Pays one owed wake: epoch << 32 | frame.
-void wake_frame(Segment& segment, uint64_t owed);
+// Pays one owed wake: epoch << 32 | frame. `heir`: for somebody who died, perhaps in the middle of it.
+enum class Payer { debtor, heir };
+void wake_frame(Segment& segment, uint64_t owed, Payer payer);
+
+// For a signal handler of the thread itself: a sleep that is about to begin does not.
+void poke_own_frame(Thread& self);
 
 }  // namespace portolan

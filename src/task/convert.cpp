@@ -27,19 +27,19 @@ uint32_t kernel_object(Thread& self, Handle<Space> from, ipc::Name name, uint32_
   return object;
 }
 
-bool strong_enough(uint32_t type, Strength least) {
+}  // namespace
+
+bool task_port_is(uint32_t type, Strength least) {
   constexpr uint32_t kTypes[] = {2, 45, 44, 20};  // IKOT_TASK_CONTROL, READ, INSPECT, NAME, strongest first
   for (unsigned i = 0; i <= static_cast<unsigned>(least); i++)
     if (kTypes[i] == type) return true;
   return false;
 }
 
-}  // namespace
-
 Handle<Task> task_of_name(Thread& self, Handle<Space> space, ipc::Name name, Strength least) {
   uint32_t type = 0;
   const Handle<Task> task{kernel_object(self, space, name, type)};
-  if (!task || !strong_enough(type, least) || self.segment().at(task).state != ipc::kTaskLive) return {};
+  if (!task || !task_port_is(type, least) || self.segment().at(task).state != ipc::kTaskLive) return {};
   return task;
 }
 

@@ -173,6 +173,10 @@ kern_return_t task_ports_register(Thread& self, Handle<Task> handle, Handle<Spac
   return code;
 }
 
+ipc::NakedRight registered_copy(Txn& txn, Locked<Task>& task, unsigned slot) {
+  return send_right(copy_held(txn, task->registered[slot]));
+}
+
 kern_return_t task_ports_lookup(Thread& self, Handle<Task> handle, Handle<Space> to,
                                 mach_port_name_t* names) {
   const Needs needs = ipc::kCopyoutNeeds.with<ipc::Kmsg>(2).with<ipc::Acquisition>(2);

@@ -106,6 +106,7 @@ kern_return_t task_ports_lookup(Thread& self, Handle<ipc::Task> task, Handle<ipc
 kern_return_t special_copy(Txn& txn, Locked<ipc::Task>& task, int which, ipc::NakedRight& right);
 kern_return_t special_store(Txn& txn, Locked<ipc::Task>& task, int which, ipc::NakedRight right,
                             ipc::NakedRight& old);
+ipc::NakedRight registered_copy(Txn& txn, Locked<ipc::Task>& task, unsigned slot);
 inline constexpr Needs kSpecialNeeds = Needs{}.with<ipc::Port>(1);
 
 // -- oneself (self.cpp): a new user reference on the same name each time. MACH_PORT_NULL on any failure.
@@ -121,6 +122,8 @@ kern_return_t kernel_port_copyout(Thread& self, Ref<ipc::Port> port, Handle<ipc:
 // -- what a name stands for (convert.cpp)
 
 enum class Strength : uint8_t { control, read, inspect, name };
+// Is a port of this type a task's, and at least as strong as asked (tasks 1.3)?
+bool task_port_is(uint32_t kobject_type, Strength least);
 
 // The task whose port `name` denotes in `space`, at least as strong as asked. Empty: none, or it is ending.
 Handle<ipc::Task> task_of_name(Thread& self, Handle<ipc::Space> space, ipc::Name name, Strength least);

@@ -5,6 +5,7 @@
 
 #include "bootstrap/namespace.hpp"
 #include "ipc/kernel.hpp"
+#include "kobject/server.hpp"
 #include "segment/domain.hpp"
 #include "task/reaper.hpp"
 #include "task/task.hpp"
@@ -18,7 +19,7 @@ inline bool founder_reap_step(Thread& self, uint32_t item) {
 
 inline void founder_install(Segment& segment) {
   static const bootstrap::Layers layers =
-      bootstrap::make_layers(ipc::make_layers({founder_reap_step, nullptr, task_finish_thread}));
+      bootstrap::make_layers(ipc::make_layers({founder_reap_step, nullptr, task_finish_thread, kobject::serve}));
   ipc::install(segment, layers);
 }
 

@@ -35,14 +35,7 @@ kern_return_t mach_port_allocate_full(ipc_space_t task, mach_port_right_t right,
   mach_port_qos_t wanted;
   Name made;
   if (!call.load(wanted, qos) || !call.load(made.value, name)) return KERN_INVALID_ADDRESS;
-  if (wanted.name && !made.valid()) return KERN_INVALID_VALUE;
-  if (wanted.prealloc) {
-    if (wanted.len > MACH_MSG_SIZE_MAX - MAX_TRAILER_SIZE) return KERN_RESOURCE_SHORTAGE;
-    if (right != MACH_PORT_RIGHT_RECEIVE) return KERN_INVALID_VALUE;
-    wanted.prealloc = 0;
-  }
-  kern_return_t code = wanted.name ? ipc::port_allocate_name(call.thread(), call.space(), right, made)
-                                   : ipc::port_allocate(call.thread(), call.space(), right, made);
+  kern_return_t code = ipc::port_allocate_full(call.thread(), call.space(), right, wanted, made);
   code = call.store(code, qos, wanted);
   return call.store(code, name, made.value);
 }

@@ -2,74 +2,16 @@
 // The mach_port calls that look and that set attributes. Results that are arrays come in memory of their own, which the
 // caller gives back with vm_deallocate.
 #include <mach/mach_port.h>
-#include <string.h>
 
-#include <algorithm>
-
+#include "kobject/tables.hpp"
 #include "traps/port_call.hpp"
-#include "vm/region.hpp"
 
 using portolan::NoTask;
 using portolan::PortCall;
 using portolan::ipc::Name;
-using portolan::ipc::NameInfo;
+using portolan::vm::OutArray;
 namespace ipc = portolan::ipc;
-namespace vm = portolan::vm;
-
-namespace {
-
-// Memory for `room` elements while a table is read, cut to what was used when it is handed out.
-template <class T>
-class OutArray {
- public:
-  OutArray() = default;
-  OutArray(const OutArray&) = delete;
-  OutArray& operator=(const OutArray&) = delete;
-  ~OutArray() { drop(); }
-  bool make_room(uint32_t room) {
-    drop();
-    data_ = static_cast<T*>(vm::map_for_receive(room * sizeof(T)));
-    room_ = room;
-    return data_ != nullptr;
-  }
-  T& operator[](uint32_t i) { return data_[i]; }
-  T* begin() { return data_; }
-  T* take(uint32_t used) {
-    const size_t kept = vm::page_up(used * sizeof(T)), had = vm::page_up(room_ * sizeof(T));
-    auto* bytes = reinterpret_cast<char*>(data_);
-    T* result = used == 0 ? nullptr : data_;
-    if (had > kept) vm::unmap(bytes + kept, had - kept);
-    data_ = nullptr;
-    return result;
-  }
-
- private:
-  void drop() {
-    if (data_ != nullptr) vm::unmap(data_, room_ * sizeof(T));
-    data_ = nullptr;
-  }
-  T* data_ = nullptr;
-  uint32_t room_ = 0;
-};
-
-// Reads a whole table, a few entries at a time; `each` gets every entry with its index. The table may grow meanwhile:
-// what lies beyond `room` is left out, as if it had come after.
-template <class Each>
-kern_return_t read_table(PortCall& call, uint32_t room, bool notice_deaths, Each&& each) {
-  NameInfo batch[16];
-  for (uint32_t first = 0; first < room;) {
-    uint32_t filled = 0, size = 0;
-    const kern_return_t code = ipc::space_scan(call.thread(), call.space(), first, batch,
-                                               std::min<uint32_t>(16, room - first), filled, size, notice_deaths);
-    if (code != KERN_SUCCESS) return code;
-    if (filled == 0) return KERN_SUCCESS;
-    for (uint32_t i = 0; i < filled; i++) each(first + i, batch[i]);
-    first += filled;
-  }
-  return KERN_SUCCESS;
-}
-
-}  // namespace
+namespace kobject = portolan::kobject;
 
 extern "C" {
 
@@ -77,19 +19,10 @@ kern_return_t mach_port_names(ipc_space_t task, mach_port_name_array_t* names, m
                               mach_port_type_array_t* types, mach_msg_type_number_t* types_count) {
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
-  ipc_info_space_basic_t basic;
-  kern_return_t code = ipc::space_basic_info(call.thread(), call.space(), basic);
-  if (code != KERN_SUCCESS) return code;
   OutArray<mach_port_name_t> name_list;
   OutArray<mach_port_type_t> type_list;
-  if (!name_list.make_room(basic.iisb_table_size) || !type_list.make_room(basic.iisb_table_size))
-    return KERN_RESOURCE_SHORTAGE;
   uint32_t used = 0;
-  code = read_table(call, basic.iisb_table_size, true, [&](uint32_t, const NameInfo& info) {
-    if (info.type == 0) return;
-    name_list[used] = info.name.value;
-    type_list[used++] = info.type;
-  });
+  kern_return_t code = kobject::space_names(call.thread(), call.space(), name_list, type_list, used);
   if (code != KERN_SUCCESS) return code;
   code = call.store(KERN_SUCCESS, names_count, used);
   code = call.store(code, types_count, used);
@@ -102,31 +35,17 @@ kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info
                                    mach_msg_type_number_t* tree_count) {
   PortCall call(task, NoTask::invalid_argument);
   if (call.code() != KERN_SUCCESS) return call.code();
-  ipc_info_space_basic_t basic;
-  kern_return_t code = ipc::space_basic_info(call.thread(), call.space(), basic);
-  if (code != KERN_SUCCESS) return code;
   OutArray<ipc_info_name_t> list;
-  if (!list.make_room(basic.iisb_table_size)) return KERN_RESOURCE_SHORTAGE;
-  code = read_table(call, basic.iisb_table_size, false, [&](uint32_t index, const NameInfo& entry) {
-    ipc_info_name_t& out = list[index];
-    out = {};
-    out.iin_name = entry.name.value;
-    out.iin_type = entry.type;
-    out.iin_urefs = entry.urefs;
-    out.iin_object = entry.object;
-    out.iin_next = entry.request != 0 ? entry.request : entry.next;
-  });
+  ipc_info_space_t summary;
+  kern_return_t code = kobject::space_table(call.thread(), call.space(), list, summary);
   if (code != KERN_SUCCESS) return code;
-  ipc_info_space_t summary{};
-  summary.iis_genno_mask = 0xff;
-  summary.iis_table_size = basic.iisb_table_size;
   const ipc_info_tree_name_array_t no_tree = nullptr;
   const mach_msg_type_number_t none = 0;
   code = call.store(KERN_SUCCESS, info, summary);
-  code = call.store(code, table_count, basic.iisb_table_size);
+  code = call.store(code, table_count, summary.iis_table_size);
   if (code == KERN_SUCCESS && tree != nullptr) code = call.store(code, tree, no_tree);
   if (code == KERN_SUCCESS && tree_count != nullptr) code = call.store(code, tree_count, none);
-  return call.store(code, table, list.take(basic.iisb_table_size));
+  return call.store(code, table, list.take(summary.iis_table_size));
 }
 
 kern_return_t mach_port_space_basic_info(ipc_space_inspect_t task, ipc_info_space_basic_t* info) {
@@ -183,17 +102,10 @@ kern_return_t mach_port_get_set_status(ipc_space_read_t task, mach_port_name_t n
                                        mach_msg_type_number_t* count) {
   PortCall call(task, NoTask::invalid_argument);
   if (call.code() != KERN_SUCCESS) return call.code();
-  uint32_t room = 0, found = 0;
-  kern_return_t code = ipc::set_scan(call.thread(), call.space(), Name{name}, nullptr, 0, room);
   OutArray<mach_port_name_t> list;
-  while (code == KERN_SUCCESS && room != 0) {
-    if (!list.make_room(room)) return KERN_RESOURCE_SHORTAGE;
-    code = ipc::set_scan(call.thread(), call.space(), Name{name}, list.begin(), room, found);
-    if (found <= room) break;
-    room = found;  // it grew meanwhile
-  }
+  uint32_t found = 0;
+  kern_return_t code = kobject::set_members(call.thread(), call.space(), Name{name}, list, found);
   if (code != KERN_SUCCESS) return code;
-  std::sort(list.begin(), list.begin() + found);
   code = call.store(KERN_SUCCESS, count, found);
   return call.store(code, members, found == 0 ? nullptr : list.take(found));
 }
@@ -203,27 +115,19 @@ kern_return_t mach_port_peek(ipc_space_t task, mach_port_name_t name, mach_msg_t
                              mach_msg_trailer_info_t trailer_info, mach_msg_type_number_t* trailer_count) {
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
-  if (!Name{name}.valid()) return KERN_INVALID_RIGHT;
-  static constexpr uint32_t kSizes[] = {8, 12, 20, 52};
-  const uint32_t elements = trailer_type >> 24 & 0xf;
   mach_msg_type_number_t room = 0;
   mach_port_seqno_t from = 0;
   if (!call.load(room, trailer_count) || !call.load(from, seqno)) return KERN_INVALID_ADDRESS;
-  if (elements > 3 || room < kSizes[elements]) return KERN_INVALID_VALUE;
   ipc::Peeked peeked;
-  kern_return_t code = ipc::port_peek(call.thread(), call.space(), Name{name}, from, peeked);
-  if (code != KERN_SUCCESS) return code;
-  mach_msg_audit_trailer_t trailer{};
-  trailer.msgh_trailer_size = kSizes[elements];
-  trailer.msgh_seqno = peeked.seqno;
-  trailer.msgh_sender = peeked.sender;
-  trailer.msgh_audit = peeked.audit;
+  mach_msg_audit_trailer_t trailer;
+  kern_return_t code = ipc::port_peek_trailer(call.thread(), call.space(), Name{name}, trailer_type, from, peeked,
+                                              trailer, room);
   code = call.store(code, seqno, peeked.seqno);
   code = call.store(code, size, peeked.size);
   code = call.store(code, id, peeked.id);
-  code = call.store(code, trailer_count, kSizes[elements]);
+  code = call.store(code, trailer_count, room);
   if (code != KERN_SUCCESS) return code;
-  const bool copied = call.memory().copy_out(reinterpret_cast<uint64_t>(trailer_info), &trailer, kSizes[elements]);
+  const bool copied = call.memory().copy_out(reinterpret_cast<uint64_t>(trailer_info), &trailer, room);
   return copied ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
 }
 

@@ -3,7 +3,6 @@
 // include/mach/{mach_init,mach_traps,task,thread_act}.h.
 #include <mach/mach_init.h>
 #include <mach/mach_traps.h>
-#include <mach/ndr.h>
 #include <mach/task.h>
 #include <mach/task_special_ports.h>
 #include <mach/thread_act.h>
@@ -46,8 +45,6 @@ kern_return_t task_by_pid(mach_port_name_t target, int pid, mach_port_name_t* ou
 using namespace portolan;
 
 extern "C" {
-
-NDR_record_t NDR_record = {0, 0, 0, NDR_PROTOCOL_2_0, NDR_INT_LITTLE_ENDIAN, NDR_CHAR_ASCII, NDR_FLOAT_IEEE, 0};
 
 mach_port_name_t mach_reply_port(void) {
   const Trap trap;

@@ -14,6 +14,7 @@
 
 #include "segment/guard.hpp"
 #include "segment/recovery.hpp"
+#include "segment/wait.hpp"
 #include "traps/process.hpp"
 #include "traps/signal_table.hpp"
 #include "traps/signals_lost.hpp"
@@ -54,6 +55,14 @@ void set_default(int signal) {
   real().sigaction(signal, &action, nullptr);
 }
 
+// A wait that the signal interrupts ends, even if it was just about to begin.
+void end_sleep(ThreadContext& context) {
+  if (!context.thread.sleeps || context.epoch == 0 || context.epoch != g_process->epoch.load()) return;
+  const uint32_t rights = guard_open();
+  poke_own_frame(context.thread);
+  guard_close(rights);
+}
+
 // Keeps a signal for the end of the section; false when there is no room, which a well-behaved program never
 // sees.
 bool defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupted) {
@@ -63,6 +72,7 @@ bool defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupte
   crash_fence();
   context.deferred++;
   context.interrupts++;
+  end_sleep(context);
   mask_of(interrupted) = ~(kSynchronous | kLibrary);
   return true;
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The task subsystem: ids from 3400 on (tasks 1.10). Ids that are missing have no call yet.
+#include <mach/mig_errors.h>
+
+#include "kobject/call.hpp"
+
+namespace portolan::kobject {
+
+namespace {
+
+using ipc::kRegisteredPorts;
+using ipc::kRightNull;
+
+bool send_or_none(const RightInHand& in_hand) {
+  return in_hand.right.port == kRightNull || in_hand.right.port == ipc::kRightDead ||
+         in_hand.right.disposition == MACH_MSG_TYPE_PORT_SEND;
+}
+
+// The new rights and the old ones change places: what is in the request afterwards is released with it.
+kern_return_t ports_register(Call& c) {
+  RightInHand rights[kRegisteredPorts];
+  for (uint32_t i = 0; i < kRegisteredPorts; i++) {
+    rights[i] = c.right_in(i);
+    if (!send_or_none(rights[i])) return MIG_TYPE_ERROR;
+  }
+  return transact(c.self(), Needs{}, [&](Txn& txn) -> int {
+    Locked<Task> task = txn.lock(c.task());
+    if (task->state != ipc::kTaskLive) return KERN_INVALID_ARGUMENT;
+    for (uint32_t i = 0; i < kRegisteredPorts; i++) {
+      txn.set(*rights[i].word, task->registered[i].get());
+      txn.set(task->registered[i], rights[i].right.port);
+    }
+    return KERN_SUCCESS;
+  });
+}
+
+kern_return_t ports_lookup(Call& c) {
+  return transact(c.self(), kSpecialNeeds, [&](Txn& txn) -> int {
+    Locked<Task> task = txn.lock(c.task());
+    if (task->state != ipc::kTaskLive) return KERN_INVALID_ARGUMENT;
+    for (unsigned i = 0; i < kRegisteredPorts; i++) c.put_right(txn, registered_copy(txn, task, i));
+    return KERN_SUCCESS;
+  });
+}
+
+kern_return_t set_info(Call&) { return KERN_INVALID_ARGUMENT; }
+
+kern_return_t get_special_port(Call& c) {
+  return transact(c.self(), kSpecialNeeds, [&](Txn& txn) -> int {
+    Locked<Task> task = txn.lock(c.task());
+    ipc::NakedRight right;
+    const kern_return_t code = special_copy(txn, task, static_cast<int>(c.in(0)), right);
+    if (code == KERN_SUCCESS) c.put_right(txn, right);
+    return code;
+  });
+}
+
+kern_return_t set_special_port(Call& c) {
+  const RightInHand port = c.right_in(0);
+  if (!send_or_none(port)) return MIG_TYPE_ERROR;
+  return transact(c.self(), kSpecialNeeds, [&](Txn& txn) -> int {
+    Locked<Task> task = txn.lock(c.task());
+    ipc::NakedRight old;
+    const kern_return_t code = special_store(txn, task, static_cast<int>(c.in(0)), port.right, old);
+    if (code == KERN_SUCCESS) txn.set(*port.word, old.port);
+    return code;
+  });
+}
+
+constexpr Routine kRoutines[] = {
+    {3403, {.rights = kRegisteredPorts}, {}, ports_register},
+    {3404, {}, {.rights = kRegisteredPorts}, ports_lookup},
+    {3406, {.words = 2, .more = 94}, {}, set_info},
+    {3409, {.words = 1}, {.rights = 1}, get_special_port, Strength::inspect},
+    {3410, {.rights = 1, .words = 1}, {}, set_special_port},
+};
+
+}  // namespace
+
+constinit const Subsystem kTask = {Object::task, KERN_INVALID_ARGUMENT, KERN_INVALID_ARGUMENT, kRoutines};
+
+}  // namespace portolan::kobject
