@@ -9,6 +9,7 @@
 
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
+#include "ipc/mutant.hpp"
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
 #include "segment/wait.hpp"
@@ -91,6 +92,8 @@ mach_msg_header_t make_header(const Kmsg& kmsg, uint32_t size, const HeaderOut& 
   const uint32_t bits = kmsg.bits;
   header.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSGH_BITS_LOCAL(bits), MACH_MSGH_BITS_REMOTE(bits), 0,
                                         bits & MACH_MSGH_BITS_COMPLEX);
+  if (mutant(Mutant::wrong_disposition) && MACH_MSGH_BITS_REMOTE(header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE)
+    header.msgh_bits -= MACH_MSG_TYPE_PORT_SEND_ONCE - MACH_MSG_TYPE_PORT_SEND;
   header.msgh_size = size;
   header.msgh_remote_port = out.remote.value;
   header.msgh_local_port = out.local.value;

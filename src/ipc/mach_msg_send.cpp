@@ -19,6 +19,8 @@ namespace {
 constexpr int kPosted = -90002;
 // Internal: the header is in, but the destination is not of the sort that was meant; the message is being destroyed.
 constexpr int kRefused = -90003;
+// Internal: the header is in, and the message is to be destroyed once its body is in too.
+constexpr int kSwallowed = -90004;
 constexpr Needs kSendNeeds = kCopyinNeeds.with<Kmsg>(3);
 
 // mach_msg2 brings a kernel object this many descriptors at the most (messages 12).
@@ -198,7 +200,9 @@ int take_header(Send& send, Txn& txn) {
   kmsg.local.init(back.port);
   txn.set(kmsg.flags, kmsg.flags | kKmsgHeaderTaken);
   if (swallowed) {
-    kmsg_destroy(txn, keep(txn, send));
+    Hold& hold = keep(txn, send);
+    if (send.is_complex()) return kSwallowed;
+    kmsg_destroy(txn, hold);
     return kPosted;
   }
   Locked<Port> port = txn.lock(Handle<Port>{to.port});
@@ -432,7 +436,8 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
     code = transact(self, kSendNeeds, [&](Txn& txn) { return take_header(send, txn); }, MACH_SEND_NO_BUFFER);
   if (code == kPosted) return MACH_MSG_SUCCESS;
   if (code == kRefused) return MACH_SEND_INVALID_OPTIONS;
-  if (code != MACH_MSG_SUCCESS) {
+  const bool swallowed = code == kSwallowed;
+  if (code != MACH_MSG_SUCCESS && !swallowed) {
     if (send.is_held) kmsg_free(self, send.handle);
     return code;
   }
@@ -442,7 +447,7 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
     kmsg_destroy(self, send.handle);
     return code;
   }
-  return deliver(send);
+  return swallowed ? swallow(send) : deliver(send);
 }
 
 }  // namespace portolan::ipc

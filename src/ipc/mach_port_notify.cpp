@@ -232,6 +232,9 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name
       return 0;
     });
   }
+  // The direct way reports a dead previous right, though the new one is registered (ports 6.2).
+  if (given == KERN_SUCCESS && handle == from && notify.valid() && previous.value == MACH_PORT_DEAD)
+    return KERN_INVALID_CAPABILITY;
   return given;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ipc/mqueue.hpp"
+#include "ipc/mutant.hpp"
 #include "ipc/port.hpp"
 
 namespace portolan::ipc {
@@ -157,7 +158,8 @@ bool requests_fire_dead(Txn& txn, Locked<Port>& port, unsigned limit) {
     const Handle<Request> handle{port->requests};
     Request& request = txn.segment().at(handle);
     request_unlink(txn, port, request);
-    notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, MACH_NOTIFY_DEAD_NAME, request.name);
+    const mach_msg_id_t id = mutant(Mutant::missed_dead_name) && i == 1 ? MACH_NOTIFY_SEND_ONCE : MACH_NOTIFY_DEAD_NAME;
+    notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, id, request.name);
     if (request.orphan) {
       txn.release(handle);
     } else {

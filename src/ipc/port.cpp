@@ -7,6 +7,7 @@
 
 #include "ipc/kmsg.hpp"
 #include "ipc/mqueue.hpp"
+#include "ipc/mutant.hpp"
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
 
@@ -65,7 +66,7 @@ void send_once_right_make(Txn& txn, Locked<Port>& port) {
 void send_right_drop_count(Txn& txn, Locked<Port>& port, When when) {
   txn.add(port->srights, static_cast<uint32_t>(-1));
   const Handle<Kmsg> kept{port->no_senders};
-  if (port->srights != 0 || !kept || !port->active()) return;
+  if (port->srights != 0 || !kept || !port->active() || mutant(Mutant::missed_no_senders)) return;
   const Handle<Port> notify{txn.segment().at(kept).local};
   txn.set(port->no_senders, 0);
   if (when == When::now)
@@ -107,7 +108,7 @@ void port_clear_some(Thread& self, Ref<Port> ref) {
 void port_clear_receiver(Txn& txn, Locked<Port>& port, bool moving) {
   mqueue_wake_receivers(txn, port, kWaitersAtOnce);
   links_remove(txn, port, kSetsAtOnce);
-  txn.set(port->mscount, 0);
+  if (!mutant(Mutant::port_destroyed_keeps)) txn.set(port->mscount, 0);
   txn.set(port->seqno, 0);
   txn.set(port->context, 0);
   txn.set(port->state, port->state & ~(kPortGuarded | kPortStrict | (moving ? kPortImmovable : 0u)));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "ipc/mutant.hpp"
 #include "ipc/right.hpp"
 #include "segment/zone.hpp"
 
@@ -91,6 +92,7 @@ void count_used(Txn& txn, Locked<Space>& space) {
 uint32_t step_generation(Txn& txn, Locked<Space>& space, Entry& entry) {
   static constexpr uint32_t kLast[4] = {0xfb, 0xbb, 0x7b, 0x3b};
   const uint32_t old = entry.generation();
+  if (mutant(Mutant::same_generation) && old != 0) return old;
   if (old != 0 && old + kGenerationStep <= kLast[entry.rollover & 3]) return old + kGenerationStep;
   txn.set(space->random, next_random(space->random));
   txn.set(entry.rollover, space->random >> 9 & 3);

@@ -16,16 +16,21 @@ kern_return_t Model::find_receive(Space& space, Name name, Port*& port) {
   return KERN_SUCCESS;
 }
 
-// ------------------------------------------------------------------------------------------------------- looking
+// -------------------------------------------------------------------------------------------------------
+// looking
 
 // The bits beside the type: names shows all, type only that there is an unfired request.
 static uint32_t request_bits(const Entry& entry) {
   if (entry.request == nullptr) return 0;
   switch (entry.request->state) {
-    case Request::State::dead_name: return MACH_PORT_TYPE_DNREQUEST;
-    case Request::State::send_possible: return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST;
-    case Request::State::send_possible_unarmed: return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST_DELAYED;
-    default: return 0;
+    case Request::State::dead_name:
+      return MACH_PORT_TYPE_DNREQUEST;
+    case Request::State::send_possible:
+      return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST;
+    case Request::State::send_possible_unarmed:
+      return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST_DELAYED;
+    default:
+      return 0;
   }
 }
 
@@ -95,7 +100,8 @@ std::vector<Model::Listed> Model::names(Space& space) {
   return all;
 }
 
-// The size that a message has inside the kernel, which peek tells (ports 7.9): the header is 32 bytes, descriptors are 16.
+// The size that a message has inside the kernel, which peek tells (ports 7.9): the header is 32 bytes,
+// descriptors are 16.
 static uint32_t inner_size(const Message& message) {
   uint32_t size = message.size + 8;
   for (const Item& item : message.items)
@@ -116,7 +122,8 @@ kern_return_t Model::peek(Space& space, Name name, uint32_t seqno, Peeked& peeke
   return KERN_SUCCESS;
 }
 
-// ----------------------------------------------------------------------------------------------------- attributes
+// -----------------------------------------------------------------------------------------------------
+// attributes
 
 static mach_port_status_t status_of(const Port& port) {
   mach_port_status_t status{};
@@ -138,15 +145,26 @@ static mach_port_status_t status_of(const Port& port) {
   return status;
 }
 
-kern_return_t Model::get_attributes(Space& space, Name name, int flavor, std::vector<uint32_t>& info, uint32_t& count) {
+kern_return_t Model::get_attributes(Space& space, Name name, int flavor, std::vector<uint32_t>& info,
+                                    uint32_t& count) {
   uint32_t needed = 0;
   switch (flavor) {
-    case MACH_PORT_LIMITS_INFO: needed = MACH_PORT_LIMITS_INFO_COUNT; break;
-    case MACH_PORT_RECEIVE_STATUS: needed = MACH_PORT_RECEIVE_STATUS_COUNT; break;
-    case MACH_PORT_DNREQUESTS_SIZE: needed = MACH_PORT_DNREQUESTS_SIZE_COUNT; break;
-    case MACH_PORT_INFO_EXT: needed = MACH_PORT_INFO_EXT_COUNT; break;
-    case MACH_PORT_SERVICE_THROTTLED: break;
-    default: return KERN_INVALID_ARGUMENT;
+    case MACH_PORT_LIMITS_INFO:
+      needed = MACH_PORT_LIMITS_INFO_COUNT;
+      break;
+    case MACH_PORT_RECEIVE_STATUS:
+      needed = MACH_PORT_RECEIVE_STATUS_COUNT;
+      break;
+    case MACH_PORT_DNREQUESTS_SIZE:
+      needed = MACH_PORT_DNREQUESTS_SIZE_COUNT;
+      break;
+    case MACH_PORT_INFO_EXT:
+      needed = MACH_PORT_INFO_EXT_COUNT;
+      break;
+    case MACH_PORT_SERVICE_THROTTLED:
+      break;
+    default:
+      return KERN_INVALID_ARGUMENT;
   }
   if (count < needed) return KERN_FAILURE;
   if (!MACH_PORT_VALID(name)) {
@@ -165,9 +183,14 @@ kern_return_t Model::get_attributes(Space& space, Name name, int flavor, std::ve
   const mach_port_status_t status = status_of(*port);
   const auto* words = reinterpret_cast<const uint32_t*>(&status);
   switch (flavor) {
-    case MACH_PORT_LIMITS_INFO: info = {port->qlimit}; break;
-    case MACH_PORT_DNREQUESTS_SIZE: info = {port->request_slots}; break;
-    case MACH_PORT_SERVICE_THROTTLED: return KERN_INVALID_CAPABILITY;
+    case MACH_PORT_LIMITS_INFO:
+      info = {port->qlimit};
+      break;
+    case MACH_PORT_DNREQUESTS_SIZE:
+      info = {port->request_slots};
+      break;
+    case MACH_PORT_SERVICE_THROTTLED:
+      return KERN_INVALID_CAPABILITY;
     default:
       info.assign(words, words + MACH_PORT_RECEIVE_STATUS_COUNT);
       info.resize(needed);
@@ -188,21 +211,32 @@ kern_return_t Model::set_attributes(Space& space, Name name, int flavor, uint32_
       break;
     case MACH_PORT_TEMPOWNER:
     case MACH_PORT_IMPORTANCE_RECEIVER:
-    case MACH_PORT_DENAP_RECEIVER: break;
-    case MACH_PORT_SERVICE_THROTTLED: break;
-    default: return KERN_INVALID_ARGUMENT;
+    case MACH_PORT_DENAP_RECEIVER:
+      break;
+    case MACH_PORT_SERVICE_THROTTLED:
+      break;
+    default:
+      return KERN_INVALID_ARGUMENT;
   }
   if (!MACH_PORT_VALID(name)) return KERN_INVALID_RIGHT;
   Port* port = nullptr;
   const kern_return_t code = find_receive(space, name, port);
   if (code != KERN_SUCCESS) return code;
   switch (flavor) {
-    case MACH_PORT_LIMITS_INFO: port->qlimit = value; break;
-    case MACH_PORT_SERVICE_THROTTLED: return KERN_INVALID_CAPABILITY;
-    case MACH_PORT_TEMPOWNER: port->donation_flags |= MACH_PORT_STATUS_FLAG_TEMPOWNER; [[fallthrough]];
+    case MACH_PORT_LIMITS_INFO:
+      port->qlimit = value;
+      break;
+    case MACH_PORT_SERVICE_THROTTLED:
+      return KERN_INVALID_CAPABILITY;
+    case MACH_PORT_TEMPOWNER:
+      port->donation_flags |= MACH_PORT_STATUS_FLAG_TEMPOWNER;
+      [[fallthrough]];
     case MACH_PORT_IMPORTANCE_RECEIVER:
-    case MACH_PORT_DENAP_RECEIVER: port->donation_flags |= MACH_PORT_STATUS_FLAG_IMP_DONATION; break;
-    default: break;
+    case MACH_PORT_DENAP_RECEIVER:
+      port->donation_flags |= MACH_PORT_STATUS_FLAG_IMP_DONATION;
+      break;
+    default:
+      break;
   }
   return KERN_SUCCESS;
 }
@@ -241,7 +275,8 @@ kern_return_t Model::set_context(Space& space, Name name, uint64_t context) {
   return KERN_SUCCESS;
 }
 
-// --------------------------------------------------------------------------------------------------------- guards
+// ---------------------------------------------------------------------------------------------------------
+// guards
 
 kern_return_t Model::guard(Space& space, Name name, uint64_t value, uint64_t flags) {
   if (!MACH_PORT_VALID(name)) return KERN_INVALID_NAME;
@@ -277,7 +312,8 @@ kern_return_t Model::swap_guard(Space& space, Name name, uint64_t old_value, uin
   return KERN_SUCCESS;
 }
 
-// ----------------------------------------------------------------------------------------------------------- sets
+// -----------------------------------------------------------------------------------------------------------
+// sets
 
 kern_return_t Model::find_member(Space& space, Name name, Name set_name, Port*& port, PortSet*& set) {
   if (!MACH_PORT_VALID(name) || !MACH_PORT_VALID(set_name)) return KERN_INVALID_RIGHT;
@@ -325,8 +361,8 @@ kern_return_t Model::move_member(Space& space, Name member, Name after) {
   if (!MACH_PORT_VALID(member) || after == MACH_PORT_DEAD) return KERN_INVALID_RIGHT;
   Port* port = nullptr;
   PortSet* set = nullptr;
-  const kern_return_t code =
-      after == MACH_PORT_NULL ? find_receive(space, member, port) : find_member(space, member, after, port, set);
+  const kern_return_t code = after == MACH_PORT_NULL ? find_receive(space, member, port)
+                                                     : find_member(space, member, after, port, set);
   if (code != KERN_SUCCESS) return code;
   if (set == nullptr && port->sets.empty()) return KERN_NOT_IN_SET;
   const std::vector<PortSet*> sets = port->sets;

@@ -8,7 +8,8 @@ namespace portolan::model {
 
 // ports 7.4
 kern_return_t Model::allocate(Space& space, mach_port_right_t right, Name& name) {
-  if (right != MACH_PORT_RIGHT_RECEIVE && right != MACH_PORT_RIGHT_PORT_SET && right != MACH_PORT_RIGHT_DEAD_NAME)
+  if (right != MACH_PORT_RIGHT_RECEIVE && right != MACH_PORT_RIGHT_PORT_SET &&
+      right != MACH_PORT_RIGHT_DEAD_NAME)
     return KERN_INVALID_VALUE;
   name = space.allocate();
   Entry& entry = *space.find(name);
@@ -45,13 +46,16 @@ kern_return_t Model::allocate_name(Space& space, mach_port_right_t right, Name& 
 }
 
 // ports 7.19
-kern_return_t Model::construct(Space& space, const mach_port_options_t& options, uint64_t context, Name& name) {
+kern_return_t Model::construct(Space& space, const mach_port_options_t& options, uint64_t context,
+                               Name& name) {
   const auto several = [&](uint32_t flags) { return __builtin_popcount(options.flags & flags) > 1; };
   if (several(MPO_SERVICE_PORT | MPO_CONNECTION_PORT | MPO_TG_BLOCK_TRACKING)) return KERN_INVALID_ARGUMENT;
-  if (several(MPO_REPLY_PORT | MPO_ENFORCE_REPLY_PORT_SEMANTICS | MPO_PROVISIONAL_REPLY_PORT | MPO_EXCEPTION_PORT))
+  if (several(MPO_REPLY_PORT | MPO_ENFORCE_REPLY_PORT_SEMANTICS | MPO_PROVISIONAL_REPLY_PORT |
+              MPO_EXCEPTION_PORT))
     return KERN_INVALID_ARGUMENT;
   if ((options.flags & (MPO_TG_BLOCK_TRACKING | MPO_SERVICE_PORT)) != 0) return KERN_DENIED;
-  if ((options.flags & MPO_CONNECTION_PORT) != 0 && options.service_port_name == 0) return KERN_INVALID_ARGUMENT;
+  if ((options.flags & MPO_CONNECTION_PORT) != 0 && options.service_port_name == 0)
+    return KERN_INVALID_ARGUMENT;
   if ((options.flags & MPO_QLIMIT) != 0 && options.mpl.mpl_qlimit > kQueueLimitMax) return KERN_INVALID_VALUE;
   allocate(space, MACH_PORT_RIGHT_RECEIVE, name);
   Entry& entry = *space.find(name);
@@ -73,8 +77,8 @@ kern_return_t Model::construct(Space& space, const mach_port_options_t& options,
   return KERN_SUCCESS;
 }
 
-// The receive right of an entry ends, and its send right stays under the name if there is one: as a dead name, or as what
-// it is if a port-destroyed request saves the port (ports 7.8, 7.20).
+// The receive right of an entry ends, and its send right stays under the name if there is one: as a dead
+// name, or as what it is if a port-destroyed request saves the port (ports 7.8, 7.20).
 void Model::destroy_receive_entry(Space& space, Name name, bool keep_send) {
   Entry& entry = *space.find(name);
   Port* port = entry.port;
@@ -183,7 +187,8 @@ bool legal_delta(const Entry& entry, mach_port_delta_t delta, uint32_t& drop) {
 kern_return_t Model::mod_refs(Space& space, Name name, mach_port_right_t right, mach_port_delta_t delta) {
   if (right >= MACH_PORT_RIGHT_NUMBER) return KERN_INVALID_VALUE;
   if (!MACH_PORT_VALID(name))
-    return right == MACH_PORT_RIGHT_SEND || right == MACH_PORT_RIGHT_SEND_ONCE ? KERN_SUCCESS : KERN_INVALID_NAME;
+    return right == MACH_PORT_RIGHT_SEND || right == MACH_PORT_RIGHT_SEND_ONCE ? KERN_SUCCESS
+                                                                               : KERN_INVALID_NAME;
   Entry* entry = space.find(name);
   if (entry == nullptr) return KERN_INVALID_NAME;
   uint32_t drop = 0;
@@ -209,7 +214,8 @@ kern_return_t Model::mod_refs(Space& space, Name name, mach_port_right_t right, 
     case MACH_PORT_RIGHT_SEND:
       if (!entry->has(MACH_PORT_TYPE_SEND) || check_dead(space, *entry)) return KERN_INVALID_RIGHT;
       break;
-    default: return KERN_INVALID_RIGHT;
+    default:
+      return KERN_INVALID_RIGHT;
   }
   if (!legal_delta(*entry, delta, drop)) return KERN_INVALID_VALUE;
   if (drop != 0) {
@@ -236,10 +242,14 @@ kern_return_t Model::insert_right(Space& space, Name name, Space& from, Name pol
     if (make) entry->port->mscount++;
     return KERN_SUCCESS;
   }
-  if (!MACH_PORT_VALID(poly)) return KERN_INVALID_NAME;
+  // For another task the target is judged first, but the right is spent all the same (ports 6.2, 6.4).
+  const bool direct = &space == &from;
+  if (!MACH_PORT_VALID(poly))
+    return direct ? KERN_INVALID_NAME : MACH_PORT_VALID(name) ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
   Right right;
-  const kern_return_t code = copyin(from, poly, disposition, right);
-  if (code != KERN_SUCCESS) return code;
+  kern_return_t code = copyin(from, poly, disposition, right);
+  if (code == KERN_INVALID_CAPABILITY) code = KERN_INVALID_RIGHT;
+  if (code != KERN_SUCCESS) return !direct && !MACH_PORT_VALID(name) ? KERN_INVALID_VALUE : code;
   if (!MACH_PORT_VALID(name)) {
     release(right);
     return KERN_INVALID_VALUE;
@@ -251,7 +261,8 @@ kern_return_t Model::insert_right(Space& space, Name name, Space& from, Name pol
 // ports 7.14
 kern_return_t Model::extract_right(Space& space, Name name, uint32_t disposition, Space& to, Name& right,
                                    uint32_t& type) {
-  if (disposition < MACH_MSG_TYPE_MOVE_RECEIVE || disposition > MACH_MSG_TYPE_MAKE_SEND_ONCE) return KERN_INVALID_VALUE;
+  if (disposition < MACH_MSG_TYPE_MOVE_RECEIVE || disposition > MACH_MSG_TYPE_MAKE_SEND_ONCE)
+    return KERN_INVALID_VALUE;
   if (!MACH_PORT_VALID(name)) return KERN_INVALID_RIGHT;
   Right taken;
   const kern_return_t code = copyin(space, name, disposition, taken);

@@ -26,7 +26,8 @@ void Model::leave_sets(Port* port) {
   for (PortSet* set : sets) leave(port, set);
 }
 
-// The receive right is in nobody's hands any more (ports 10.1), or goes where a port-destroyed request wants it (8.5).
+// The receive right is in nobody's hands any more (ports 10.1), or goes where a port-destroyed request wants
+// it (8.5).
 void Model::destroy_port(Port* port) {
   if (Port* notify = port->port_destroyed) {
     port->port_destroyed = nullptr;
@@ -110,7 +111,8 @@ Message Model::notice(mach_msg_id_t id, Port* notify, std::initializer_list<uint
   return message;
 }
 
-// A message of the kernel's: no limit but the cap holds it, and a dead destination swallows it (messages 5.5, 9).
+// A message of the kernel's: no limit but the cap holds it, and a dead destination swallows it (messages 5.5,
+// 9).
 void Model::post(Port* port, Message message) {
   if (message.circular || !port->alive || port->queue.size() >= kQueueCap) {
     if (port->alive && message.circular == false) {  // at the cap: dropped, and no notice of it

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reference model of ports and messages: what docs/rules says, as directly as it can be said. It is slow and sure:
-// one thread, no blocking (a send or receive that would wait is not asked for), no shortage.
+// The reference model of ports and messages: what docs/rules says, as directly as it can be said. It is slow
+// and sure: one thread, no blocking (a send or receive that would wait is not asked for), no shortage.
 //
 //   rights.cpp      taking rights out of a space, putting them in, letting them go      ports 4, 5
-//   death.cpp       ports and messages that end, and the notices of it                  ports 8.6, 8.7, 10, 11
-//   calls.cpp       the mach_port calls on rights                                       ports 7.4-7.8, 7.13, 7.14, 7.19, 7.20
-//   attributes.cpp  attributes, guards, sets, and looking                               ports 7.2, 7.7, 7.10-7.12, 7.15-7.18
+//   death.cpp       ports and messages that end, and the notices of it                  ports 8.6, 8.7, 10,
+//   11 calls.cpp       the mach_port calls on rights ports 7.4-7.8, 7.13, 7.14, 7.19, 7.20 attributes.cpp
+//   attributes, guards, sets, and looking                               ports 7.2, 7.7, 7.10-7.12, 7.15-7.18
 //   requests.cpp    request_notification                                                ports 8
 //   send.cpp        mach_msg, the send half                                             messages 5
 //   receive.cpp     mach_msg, the receive half                                          messages 6
@@ -24,8 +24,8 @@ class Memory {
   virtual bool read(uint64_t address, uint64_t size, Bytes& bytes) = 0;
   // Every page that [address, address + size) touches goes away.
   virtual void release(uint64_t address, uint64_t size) = 0;
-  // New memory with this content.
-  virtual uint64_t give(const Bytes& bytes) = 0;
+  // New memory with this content, beginning so far into a page.
+  virtual uint64_t give(const Bytes& bytes, uint32_t offset) = 0;
 };
 
 class Model {
@@ -46,7 +46,8 @@ class Model {
   kern_return_t destroy(Space& space, Name name);
   kern_return_t mod_refs(Space& space, Name name, mach_port_right_t right, mach_port_delta_t delta);
   kern_return_t insert_right(Space& space, Name name, Space& from, Name poly, uint32_t disposition);
-  kern_return_t extract_right(Space& space, Name name, uint32_t disposition, Space& to, Name& right, uint32_t& type);
+  kern_return_t extract_right(Space& space, Name name, uint32_t disposition, Space& to, Name& right,
+                              uint32_t& type);
 
   // -- attributes.cpp
   kern_return_t type(Space& space, Name name, uint32_t& type);
@@ -54,7 +55,8 @@ class Model {
   kern_return_t get_srights(Space& space, Name name, uint32_t& srights);
   kern_return_t dnrequest_info(Space& space, Name name, uint32_t& total, uint32_t& used);
   kern_return_t kobject(Space& space, Name name, uint32_t& type, uint64_t& address);
-  kern_return_t get_attributes(Space& space, Name name, int flavor, std::vector<uint32_t>& info, uint32_t& count);
+  kern_return_t get_attributes(Space& space, Name name, int flavor, std::vector<uint32_t>& info,
+                               uint32_t& count);
   kern_return_t set_attributes(Space& space, Name name, int flavor, uint32_t value, uint32_t count);
   kern_return_t set_mscount(Space& space, Name name, uint32_t mscount);
   kern_return_t set_seqno(Space& space, Name name, uint32_t seqno);
@@ -81,29 +83,30 @@ class Model {
   std::vector<Listed> names(Space& space);
 
   // -- requests.cpp. The notify right comes from `from`, the previous one goes there.
-  kern_return_t request_notification(Space& space, Name name, mach_msg_id_t id, uint32_t sync, Space& from, Name notify,
-                                     uint32_t disposition, Name& previous);
+  kern_return_t request_notification(Space& space, Name name, mach_msg_id_t id, uint32_t sync, Space& from,
+                                     Name notify, uint32_t disposition, Name& previous);
 
   // -- send.cpp, receive.cpp: with a time-out of 0. `buffer` is the program's, at `address`.
-  mach_msg_return_t send(Space& space, Memory& memory, Bytes& buffer, uint64_t address, mach_msg_option_t option,
-                         uint32_t size);
-  mach_msg_return_t receive(Space& space, Memory& memory, Bytes& buffer, uint64_t address, mach_msg_option_t option,
-                            uint32_t size, Name name);
+  mach_msg_return_t send(Space& space, Memory& memory, Bytes& buffer, uint64_t address,
+                         mach_msg_option_t option, uint32_t size);
+  mach_msg_return_t receive(Space& space, Memory& memory, Bytes& buffer, uint64_t address,
+                            mach_msg_option_t option, uint32_t size, Name name);
 
  private:
   // -- rights.cpp
   Port* new_port();
-  bool check_dead(Space& space, Entry& entry);  // converts a right whose port died (ports 10.1); true: is a dead name
+  bool check_dead(Space& space,
+                  Entry& entry);  // converts a right whose port died (ports 10.1); true: is a dead name
   kern_return_t copyin(Space& space, Name name, uint32_t disposition, Right& right);
   Name copyout(Space& space, const Right& right);
   // Under a chosen name (ports 5.3); the right is gone in either case.
   kern_return_t copyout_name(Space& space, const Right& right, Name name);
   void enter_new(Space& space, Name name, const Right& right);
-  void release(const Right& right);       // destroys it unused
+  void release(const Right& right);  // destroys it unused
   void release_send(Port* port);
-  void release_send_once(Port* port);     // destroyed unused: its port hears of it
+  void release_send_once(Port* port);  // destroyed unused: its port hears of it
   void drop_urefs(Space& space, Name name, Entry& entry, uint32_t count);
-  Port* cancel_request(Entry& entry);     // the notify right, null: none or fired
+  Port* cancel_request(Entry& entry);  // the notify right, null: none or fired
   void notify_deleted(Port* notify, Name name);
   void free_name(Space& space, Name name, Entry& entry);
   static bool add_urefs(Entry& entry, uint32_t count);
@@ -130,7 +133,8 @@ class Model {
   bool leave(Port* port, PortSet* set);
 
   // -- requests.cpp
-  kern_return_t request_no_senders(Space& space, Name name, uint32_t sync, const Right& notify, Right& previous);
+  kern_return_t request_no_senders(Space& space, Name name, uint32_t sync, const Right& notify,
+                                   Right& previous);
   kern_return_t request_port_destroyed(Space& space, Name name, uint32_t sync, const Right& notify);
   kern_return_t request_on_name(Space& space, Name name, bool dead_name, uint32_t sync, const Right& notify,
                                 Right& previous);

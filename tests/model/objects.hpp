@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the model is made of: plain data, with the words of docs/rules/ports.md. No code of the kernel is used or imitated
-// here; the rules alone decide. One thread, no memory to save, nothing is ever freed while the model lives.
+// What the model is made of: plain data, with the words of docs/rules/ports.md. No code of the kernel is used
+// or imitated here; the rules alone decide. One thread, no memory to save, nothing is ever freed while the
+// model lives.
 //
-// Ports and sets are owned by the model and named by pointer; a dead port stays, so that an entry may still point to it
-// until somebody looks (ports 10.1).
+// Ports and sets are owned by the model and named by pointer; a dead port stays, so that an entry may still
+// point to it until somebody looks (ports 10.1).
 #pragma once
 
 #include <mach/mach_port.h>
@@ -26,12 +27,12 @@ struct Port;
 struct PortSet;
 struct Space;
 
-inline constexpr uint32_t kUrefsMax = 65535;   // ports 4.3: here a count stays for ever
-inline constexpr uint32_t kQueueCap = 65534;   // messages 1.6
+inline constexpr uint32_t kUrefsMax = 65535;  // ports 4.3: here a count stays for ever
+inline constexpr uint32_t kQueueCap = 65534;  // messages 1.6
 inline constexpr uint32_t kQueueLimitMax = 1024;
 
-// What a message field or a call argument can hold of a right: nothing, a right that died, or a right. `disposition` is
-// the kind as it travels: 16 receive, 17 send, 18 send-once, 0 unknown (messages 1.3).
+// What a message field or a call argument can hold of a right: nothing, a right that died, or a right.
+// `disposition` is the kind as it travels: 16 receive, 17 send, 18 send-once, 0 unknown (messages 1.3).
 struct Right {
   enum class State { null, dead, live } state = State::null;
   uint32_t disposition = 0;
@@ -66,10 +67,11 @@ struct Item {
   Right right;       // PORT, GUARDED_PORT
   uint64_t context = 0;
   uint16_t flags = 0;
-  uint8_t copy = 0;              // OOL
-  Bytes memory;                  // OOL
-  uint32_t disposition = 0;      // OOL_PORTS: as it travels
-  std::vector<Right> rights;     // OOL_PORTS
+  uint8_t copy = 0;           // OOL
+  Bytes memory;               // OOL
+  uint32_t offset = 0;        // OOL: where it begins in its page, if it keeps that place
+  uint32_t disposition = 0;   // OOL_PORTS: as it travels
+  std::vector<Right> rights;  // OOL_PORTS
 };
 
 struct Sender {
@@ -84,10 +86,11 @@ struct Message {
   uint32_t voucher = 0;
   Right destination, reply;
   std::vector<Item> items;
-  Bytes data;         // behind the descriptors
+  Bytes data;  // behind the descriptors
   bool circular = false;
   Sender sender;
-  // Notices that one call causes while it takes down what nobody receives any more: the rules leave their order open.
+  // Notices that one call causes while it takes down what nobody receives any more: the rules leave their
+  // order open.
   uint32_t unordered = 0;
 };
 
@@ -103,10 +106,10 @@ struct Port {
   uint32_t donation_flags = 0;
   std::deque<Message> queue;
   std::vector<PortSet*> sets;
-  Port* no_senders = nullptr;      // each holds one send-once right
+  Port* no_senders = nullptr;  // each holds one send-once right
   Port* port_destroyed = nullptr;
   std::list<Request> requests;
-  uint32_t request_slots = 0;      // ports 7.15: the size of the request table
+  uint32_t request_slots = 0;  // ports 7.15: the size of the request table
 
   bool full() const { return queue.size() >= qlimit; }
 };

@@ -13,12 +13,18 @@ namespace {
 // messages 1.5
 uint32_t trailer_size(mach_msg_option_t option) {
   switch (static_cast<uint32_t>(option) >> 24 & 0xf) {
-    case 0: return 8;
-    case 1: return 12;
-    case 2: return 20;
-    case 3: return 52;
-    case 4: return 60;
-    default: return 68;
+    case 0:
+      return 8;
+    case 1:
+      return 12;
+    case 2:
+      return 20;
+    case 3:
+      return 52;
+    case 4:
+      return 60;
+    default:
+      return 68;
   }
 }
 
@@ -27,8 +33,8 @@ uint32_t trailer_size(mach_msg_option_t option) {
 // One receive.
 class Receiving {
  public:
-  Receiving(Model& model, Space& space, Memory& memory, Bytes& buffer, uint64_t address, mach_msg_option_t option,
-            uint32_t size)
+  Receiving(Model& model, Space& space, Memory& memory, Bytes& buffer, uint64_t address,
+            mach_msg_option_t option, uint32_t size)
       : model_(model),
         space_(space),
         memory_(memory),
@@ -40,7 +46,8 @@ class Receiving {
 
   mach_msg_return_t run(Name name) {
     Entry* entry = MACH_PORT_VALID(name) ? space_.find(name) : nullptr;
-    if (entry == nullptr || !entry->has(MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET)) return MACH_RCV_INVALID_NAME;
+    if (entry == nullptr || !entry->has(MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET))
+      return MACH_RCV_INVALID_NAME;
     port_ = entry->has(MACH_PORT_TYPE_RECEIVE) ? entry->port : next_ready(*entry->set);
     if (port_ == nullptr || port_->queue.empty()) return MACH_RCV_TIMED_OUT;
     model_.settle_order(*port_, 0);
@@ -117,8 +124,9 @@ class Receiving {
     header.msgh_remote_port = model_.copyout(space_, message_.reply);
     end_destination();
     Bytes bytes(message_.size + trailer_);
-    write_message(bytes, header, message_, memory_, [&](const Right& right) { return model_.copyout(space_, right); },
-                  [&](Item& item, Name& name) { hand_over_guarded(item, name); });
+    write_message(
+        bytes, header, message_, memory_, [&](const Right& right) { return model_.copyout(space_, right); },
+        [&](Item& item, Name& name) { hand_over_guarded(item, name); });
     write_trailer(bytes, message_.size, message_.sender, context);
     if (buffer_.empty()) return MACH_RCV_INVALID_DATA;
     put(buffer_, 0, bytes.data(), bytes.size());
@@ -135,15 +143,9 @@ class Receiving {
       return;
     }
     name = model_.copyout(space_, item.right);
-    item.context = 0;
-    if (!MACH_PORT_VALID(name)) return;
-    if ((item.flags & MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE) != 0) {
-      port->guarded = port->immovable = true;
-      port->context = item.context = address_;
-      item.flags &= static_cast<uint16_t>(~MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND);
-    } else {
-      item.flags |= MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
-    }
+    if (!say_guard(item, address_) || !MACH_PORT_VALID(name)) return;
+    port->guarded = port->immovable = true;
+    port->context = address_;
   }
 
   void write_trailer(Bytes& bytes, uint32_t at, const Sender& sender, uint64_t context) const {
@@ -187,8 +189,8 @@ class Receiving {
   uint32_t seqno_ = 0;
 };
 
-mach_msg_return_t Model::receive(Space& space, Memory& memory, Bytes& buffer, uint64_t address, mach_msg_option_t option,
-                                 uint32_t size, Name name) {
+mach_msg_return_t Model::receive(Space& space, Memory& memory, Bytes& buffer, uint64_t address,
+                                 mach_msg_option_t option, uint32_t size, Name name) {
   return Receiving(*this, space, memory, buffer, address, option, size).run(name);
 }
 

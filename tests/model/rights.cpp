@@ -53,6 +53,7 @@ kern_return_t Model::copyin(Space& space, Name name, uint32_t disposition, Right
       return KERN_SUCCESS;
     case MACH_MSG_TYPE_MOVE_RECEIVE:
       if (!entry->has(MACH_PORT_TYPE_RECEIVE)) return KERN_INVALID_RIGHT;
+      if (port->immovable) return KERN_INVALID_CAPABILITY;
       clear_receiver(port, true);
       right = {Right::State::live, MACH_MSG_TYPE_PORT_RECEIVE, port};
       if (entry->has(MACH_PORT_TYPE_SEND)) {
@@ -85,12 +86,13 @@ kern_return_t Model::copyin(Space& space, Name name, uint32_t disposition, Right
       right = {Right::State::live, MACH_MSG_TYPE_PORT_SEND_ONCE, port};
       free_name(space, name, *entry);
       return KERN_SUCCESS;
-    default: return KERN_INVALID_RIGHT;
+    default:
+      return KERN_INVALID_RIGHT;
   }
 }
 
-// Takes user references from a live send right or a dead name, and what they hold once there are none. A saturated count
-// stays, except if all of it is taken (ports 4.3).
+// Takes user references from a live send right or a dead name, and what they hold once there are none. A
+// saturated count stays, except if all of it is taken (ports 4.3).
 void Model::drop_urefs(Space& space, Name name, Entry& entry, uint32_t count) {
   if (entry.urefs == kUrefsMax && count != kUrefsMax) return;
   entry.urefs -= count;
@@ -143,8 +145,12 @@ void Model::enter_new(Space& space, Name name, const Right& right) {
       right.port->name = name;
       right.port->transit = nullptr;
       break;
-    case MACH_MSG_TYPE_PORT_SEND: entry.type = MACH_PORT_TYPE_SEND; break;
-    default: entry.type = MACH_PORT_TYPE_SEND_ONCE; break;
+    case MACH_MSG_TYPE_PORT_SEND:
+      entry.type = MACH_PORT_TYPE_SEND;
+      break;
+    default:
+      entry.type = MACH_PORT_TYPE_SEND_ONCE;
+      break;
   }
 }
 
@@ -218,8 +224,12 @@ void Model::release_send_once(Port* port) {
 void Model::release(const Right& right) {
   if (!right.live()) return;
   switch (right.disposition) {
-    case MACH_MSG_TYPE_PORT_SEND: release_send(right.port); break;
-    case MACH_MSG_TYPE_PORT_SEND_ONCE: release_send_once(right.port); break;
+    case MACH_MSG_TYPE_PORT_SEND:
+      release_send(right.port);
+      break;
+    case MACH_MSG_TYPE_PORT_SEND_ONCE:
+      release_send_once(right.port);
+      break;
     default:
       right.port->transit = nullptr;
       destroy_port(right.port);

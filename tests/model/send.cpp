@@ -26,22 +26,32 @@ bool makes(uint32_t disposition) {
 // messages 1.3: how a right travels.
 uint32_t travels_as(uint32_t disposition) {
   switch (disposition) {
-    case MACH_MSG_TYPE_MOVE_RECEIVE: return MACH_MSG_TYPE_PORT_RECEIVE;
+    case MACH_MSG_TYPE_MOVE_RECEIVE:
+      return MACH_MSG_TYPE_PORT_RECEIVE;
     case MACH_MSG_TYPE_MOVE_SEND:
     case MACH_MSG_TYPE_COPY_SEND:
-    case MACH_MSG_TYPE_MAKE_SEND: return MACH_MSG_TYPE_PORT_SEND;
+    case MACH_MSG_TYPE_MAKE_SEND:
+      return MACH_MSG_TYPE_PORT_SEND;
     case MACH_MSG_TYPE_MOVE_SEND_ONCE:
-    case MACH_MSG_TYPE_MAKE_SEND_ONCE: return MACH_MSG_TYPE_PORT_SEND_ONCE;
-    default: return 0;
+    case MACH_MSG_TYPE_MAKE_SEND_ONCE:
+      return MACH_MSG_TYPE_PORT_SEND_ONCE;
+    default:
+      return 0;
   }
 }
 
 // One send.
 class Sending {
  public:
-  Sending(Model& model, Space& space, Memory& memory, Bytes& buffer, uint64_t address, mach_msg_option_t option,
-          uint32_t size)
-      : model_(model), space_(space), memory_(memory), buffer_(buffer), address_(address), option_(option), size_(size) {}
+  Sending(Model& model, Space& space, Memory& memory, Bytes& buffer, uint64_t address,
+          mach_msg_option_t option, uint32_t size)
+      : model_(model),
+        space_(space),
+        memory_(memory),
+        buffer_(buffer),
+        address_(address),
+        option_(option),
+        size_(size) {}
 
   mach_msg_return_t run() {
     mach_msg_return_t code = take_bytes();
@@ -106,13 +116,17 @@ class Sending {
     uint64_t rights = 0, physical = 0;
     for (const Descriptor& d : descriptors_) {
       switch (d.type) {
-        case MACH_MSG_OOL_PORTS_DESCRIPTOR: rights += d.size; break;
+        case MACH_MSG_OOL_PORTS_DESCRIPTOR:
+          rights += d.size;
+          break;
         case MACH_MSG_OOL_DESCRIPTOR:
         case MACH_MSG_OOL_VOLATILE_DESCRIPTOR:
           if (d.copy == MACH_MSG_PHYSICAL_COPY && !d.deallocate && d.size > kSmallCopy)
             physical += (d.size + kPage - 1) / kPage * kPage;
           break;
-        default: rights++; break;
+        default:
+          rights++;
+          break;
       }
     }
     if (rights > kRightsMax) return MACH_SEND_TOO_LARGE;
@@ -121,16 +135,19 @@ class Sending {
 
   // messages 5.2, 5.3: all or nothing.
   mach_msg_return_t take_header() {
-    const uint32_t remote = MACH_MSGH_BITS_REMOTE(header_.msgh_bits), local = MACH_MSGH_BITS_LOCAL(header_.msgh_bits);
+    const uint32_t remote = MACH_MSGH_BITS_REMOTE(header_.msgh_bits),
+                   local = MACH_MSGH_BITS_LOCAL(header_.msgh_bits);
     const uint32_t voucher = MACH_MSGH_BITS_VOUCHER(header_.msgh_bits);
-    const Name to = header_.msgh_remote_port, reply = header_.msgh_local_port, voucher_name = header_.msgh_voucher_port;
+    const Name to = header_.msgh_remote_port, reply = header_.msgh_local_port,
+               voucher_name = header_.msgh_voucher_port;
     if (local == 0 ? reply != MACH_PORT_NULL : !any_send(local)) return MACH_SEND_INVALID_HEADER;
     if (voucher != 0 && ((voucher != MACH_MSG_TYPE_MOVE_SEND && voucher != MACH_MSG_TYPE_COPY_SEND) ||
                          voucher_name == MACH_PORT_DEAD))
       return MACH_SEND_INVALID_VOUCHER;
     if (!any_send(remote)) return MACH_SEND_INVALID_HEADER;
     if (!MACH_PORT_VALID(to)) return MACH_SEND_INVALID_DEST;
-    if (voucher != 0 && to == voucher_name && remote != MACH_MSG_TYPE_MOVE_SEND && remote != MACH_MSG_TYPE_COPY_SEND)
+    if (voucher != 0 && to == voucher_name && remote != MACH_MSG_TYPE_MOVE_SEND &&
+        remote != MACH_MSG_TYPE_COPY_SEND)
       return MACH_SEND_INVALID_DEST;
     if (to == reply && (remote == MACH_MSG_TYPE_MOVE_SEND_ONCE || local == MACH_MSG_TYPE_MOVE_SEND_ONCE))
       return MACH_SEND_INVALID_DEST;
@@ -139,7 +156,8 @@ class Sending {
     message_.voucher = voucher == 0 ? voucher_name : 0;
 
     Entry* dest = space_.find(to);
-    if (dest == nullptr || dest->has(MACH_PORT_TYPE_PORT_SET | MACH_PORT_TYPE_DEAD_NAME)) return MACH_SEND_INVALID_DEST;
+    if (dest == nullptr || dest->has(MACH_PORT_TYPE_PORT_SET | MACH_PORT_TYPE_DEAD_NAME))
+      return MACH_SEND_INVALID_DEST;
     if (MACH_PORT_VALID(reply) && !reply_will_do(reply, local)) return MACH_SEND_INVALID_REPLY;
     const mach_msg_return_t code =
         to == reply ? take_same(to, remote, local, *dest) : take_destination(to, remote, *dest);
@@ -154,7 +172,8 @@ class Sending {
     if (makes(disposition)) return entry->has(MACH_PORT_TYPE_RECEIVE);
     if (entry->has(MACH_PORT_TYPE_DEAD_NAME)) return true;
     if (entry->port != nullptr && !entry->port->alive) return true;
-    return entry->has(disposition == MACH_MSG_TYPE_MOVE_SEND_ONCE ? MACH_PORT_TYPE_SEND_ONCE : MACH_PORT_TYPE_SEND);
+    return entry->has(disposition == MACH_MSG_TYPE_MOVE_SEND_ONCE ? MACH_PORT_TYPE_SEND_ONCE
+                                                                  : MACH_PORT_TYPE_SEND);
   }
 
   mach_msg_return_t take_destination(Name name, uint32_t disposition, Entry& entry) {
@@ -177,14 +196,16 @@ class Sending {
       message_.reply.disposition = travels_as(disposition);
       return;
     }
-    message_.reply = {name == MACH_PORT_DEAD ? Right::State::dead : Right::State::null, travels_as(disposition), nullptr};
+    message_.reply = {name == MACH_PORT_DEAD ? Right::State::dead : Right::State::null,
+                      travels_as(disposition), nullptr};
   }
 
   // One name in both fields (messages 5.3): a move and a copy may share the last uref.
   mach_msg_return_t take_same(Name name, uint32_t remote, uint32_t local, Entry& entry) {
     if (model_.check_dead(space_, entry)) return MACH_SEND_INVALID_DEST;
     const bool both_move = remote == MACH_MSG_TYPE_MOVE_SEND && local == MACH_MSG_TYPE_MOVE_SEND;
-    if (makes(remote) ? !entry.has(MACH_PORT_TYPE_RECEIVE) : !entry.has(MACH_PORT_TYPE_SEND)) return MACH_SEND_INVALID_DEST;
+    if (makes(remote) ? !entry.has(MACH_PORT_TYPE_RECEIVE) : !entry.has(MACH_PORT_TYPE_SEND))
+      return MACH_SEND_INVALID_DEST;
     if (both_move && entry.urefs < 2) return MACH_SEND_INVALID_DEST;
     const bool reply_first = remote == MACH_MSG_TYPE_MOVE_SEND && !both_move;
     if (reply_first) take_reply(name, local);
@@ -200,7 +221,9 @@ class Sending {
     Entry* entry = space_.find(header_.msgh_remote_port);
     if (entry == nullptr || entry->request == nullptr || !destination.port->alive) return;
     Request& request = *entry->request;
-    if (request.state != Request::State::send_possible && request.state != Request::State::send_possible_unarmed) return;
+    if (request.state != Request::State::send_possible &&
+        request.state != Request::State::send_possible_unarmed)
+      return;
     if (destination.port->full()) {
       request.state = Request::State::send_possible;
     } else {
@@ -216,10 +239,18 @@ class Sending {
       item.type = d.type;
       mach_msg_return_t code = MACH_MSG_SUCCESS;
       switch (d.type) {
-        case MACH_MSG_PORT_DESCRIPTOR: code = take_right(d.name, d.disposition, item.right); break;
-        case MACH_MSG_OOL_PORTS_DESCRIPTOR: code = take_array(d, item); break;
-        case MACH_MSG_GUARDED_PORT_DESCRIPTOR: code = take_guarded(d, item); break;
-        default: code = take_memory(d, item); break;
+        case MACH_MSG_PORT_DESCRIPTOR:
+          code = take_right(d.name, d.disposition, item.right);
+          break;
+        case MACH_MSG_OOL_PORTS_DESCRIPTOR:
+          code = take_array(d, item);
+          break;
+        case MACH_MSG_GUARDED_PORT_DESCRIPTOR:
+          code = take_guarded(d, item);
+          break;
+        default:
+          code = take_memory(d, item);
+          break;
       }
       if (code != MACH_MSG_SUCCESS) return code;
     }
@@ -228,7 +259,8 @@ class Sending {
 
   mach_msg_return_t take_right(Name name, uint32_t disposition, Right& right) {
     if (!MACH_PORT_VALID(name)) {
-      right = {name == MACH_PORT_DEAD ? Right::State::dead : Right::State::null, travels_as(disposition), nullptr};
+      right = {name == MACH_PORT_DEAD ? Right::State::dead : Right::State::null, travels_as(disposition),
+               nullptr};
       return MACH_MSG_SUCCESS;
     }
     if (model_.copyin(space_, name, disposition, right) != KERN_SUCCESS) return MACH_SEND_INVALID_RIGHT;
@@ -245,6 +277,8 @@ class Sending {
   mach_msg_return_t take_memory(const Descriptor& d, Item& item) {
     item.copy = d.copy;
     if (d.size == 0) return MACH_MSG_SUCCESS;
+    if (d.copy == MACH_MSG_VIRTUAL_COPY && d.size > kSmallCopy)
+      item.offset = static_cast<uint32_t>(d.address % kPage);
     if (!memory_.read(d.address, d.size, item.memory)) return MACH_SEND_INVALID_MEMORY;
     if (d.deallocate) memory_.release(d.address, d.size);
     return MACH_MSG_SUCCESS;
@@ -258,7 +292,8 @@ class Sending {
     if (d.deallocate) memory_.release(d.address, uint64_t{d.size} * 4);
     for (uint32_t i = 0; i < d.size; i++) {
       Right right;
-      if (take_right(word_at(names, i * 4), d.disposition, right) != MACH_MSG_SUCCESS) return MACH_SEND_INVALID_RIGHT;
+      if (take_right(word_at(names, i * 4), d.disposition, right) != MACH_MSG_SUCCESS)
+        return MACH_SEND_INVALID_RIGHT;
       item.rights.push_back(right);
     }
     return MACH_MSG_SUCCESS;
@@ -271,7 +306,8 @@ class Sending {
       Entry* entry = space_.find(d.name);
       if (entry == nullptr || !entry->has(MACH_PORT_TYPE_RECEIVE)) return MACH_SEND_INVALID_RIGHT;
       const Port& port = *entry->port;
-      const bool unguarded = (d.flags & MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND) != 0 && !port.guarded && d.context == 0;
+      const bool unguarded =
+          (d.flags & MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND) != 0 && !port.guarded && port.context == 0;
       if (!unguarded && !(port.guarded && port.context == d.context)) return MACH_SEND_INVALID_RIGHT;
     }
     return take_right(d.name, d.disposition, item.right);
@@ -294,7 +330,8 @@ class Sending {
   }
 
   // messages 5.6
-  static void hand_back(Model& model, Space& space, Memory& memory, Bytes& buffer, uint64_t address, Message& message) {
+  static void hand_back(Model& model, Space& space, Memory& memory, Bytes& buffer, uint64_t address,
+                        Message& message) {
     mach_msg_header_t header{};
     header.msgh_bits = MACH_MSGH_BITS(message.destination.disposition, message.reply.disposition);
     if (message.complex) header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
@@ -310,18 +347,17 @@ class Sending {
   static void back_guarded(Model& model, Space& space, Item& item, Name& name, uint64_t address) {
     Port* port = item.right.port;
     name = model.copyout(space, item.right);
-    if (!MACH_PORT_VALID(name)) return;
-    item.context = 0;
-    if ((item.flags & MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE) == 0) return;
+    if (!say_guard(item, address) || !MACH_PORT_VALID(name)) return;
     port->guarded = true;
-    port->context = item.context = address;
+    port->context = address;
   }
 
   template <class Guarded>
-  static void write_message(Model& model, Space& space, Memory& memory, Bytes& buffer, const mach_msg_header_t& header,
-                            Message& message, Guarded&& guarded) {
-    model::write_message(buffer, header, message, memory, [&](const Right& right) { return model.copyout(space, right); },
-                         guarded);
+  static void write_message(Model& model, Space& space, Memory& memory, Bytes& buffer,
+                            const mach_msg_header_t& header, Message& message, Guarded&& guarded) {
+    model::write_message(
+        buffer, header, message, memory, [&](const Right& right) { return model.copyout(space, right); },
+        guarded);
   }
 
   Model& model_;
@@ -337,8 +373,8 @@ class Sending {
   bool exempt_ = false;
 };
 
-mach_msg_return_t Model::send(Space& space, Memory& memory, Bytes& buffer, uint64_t address, mach_msg_option_t option,
-                              uint32_t size) {
+mach_msg_return_t Model::send(Space& space, Memory& memory, Bytes& buffer, uint64_t address,
+                              mach_msg_option_t option, uint32_t size) {
   return Sending(*this, space, memory, buffer, address, option, size).run();
 }
 

@@ -8,8 +8,8 @@ namespace portolan::model {
 namespace {
 
 // ports 3.1, pages of 4 KiB. Larger tables are of no use to a model.
-constexpr uint32_t kSizes[] = {32,  42,  64,  85,   128,  170,  256,  341,  512,
-                               682, 853, 1024, 1194, 1365, 1536, 1706, 1877, 2048, 2218};
+constexpr uint32_t kSizes[] = {32,  42,   64,   85,   128,  170,  256,  341,  512, 682,
+                               853, 1024, 1194, 1365, 1536, 1706, 1877, 2048, 2218};
 constexpr uint32_t kLargestIndex = 305834;
 
 Name make_name(uint32_t index, uint8_t generation) { return index << 8 | generation; }
@@ -54,7 +54,8 @@ uint32_t Space::take_free() {
   }
   Walk& walk = walks.front();
   uint32_t index = walk.lowest;
-  if (!walk.lowest_first && walk.lowest != walk.highest) index = chooser.lowest_or_highest(*this, walk.lowest, walk.highest);
+  if (!walk.lowest_first && walk.lowest != walk.highest)
+    index = chooser.lowest_or_highest(*this, walk.lowest, walk.highest);
   walk.lowest_first = false;
   if (index == walk.lowest) {
     walk.lowest++;
@@ -100,13 +101,15 @@ uint8_t Space::next_generation(uint32_t index) {
   Slot& slot = it->second;
   const uint8_t old = slot.generation;
   bool ends = old >= 0xfb;
-  if (!slot.longest_cycle && (old == 0x3b || old == 0x7b || old == 0xbb)) ends = chooser.cycle_ends(*this, index, old);
+  if (!slot.longest_cycle && (old == 0x3b || old == 0x7b || old == 0xbb))
+    ends = chooser.cycle_ends(*this, index, old);
   if (ends) slot.longest_cycle = false;
   return slot.generation = ends ? 3 : static_cast<uint8_t>(old + 4);
 }
 
 Name Space::allocate() {
-  const auto pure = std::count_if(entries.begin(), entries.end(), [](const auto& it) { return it.second.pure_send(); });
+  const auto pure =
+      std::count_if(entries.begin(), entries.end(), [](const auto& it) { return it.second.pure_send(); });
   while (!any_free() || static_cast<uint32_t>(pure) + 1 > table_size * 7 / 8) grow();
   const uint32_t index = take_free();
   entries[index] = {};

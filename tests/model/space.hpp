@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A space: names, how they are given out and how the table grows (ports 2, 3). Where the rules leave a choice to the
-// kernel, the model asks a Chooser what was chosen, and insists that it was allowed.
+// A space: names, how they are given out and how the table grows (ports 2, 3). Where the rules leave a choice
+// to the kernel, the model asks a Chooser what was chosen, and insists that it was allowed.
 #pragma once
 
 #include <functional>
@@ -40,7 +40,8 @@ struct Space {
 
   // A new name, empty; grows the table as it must (ports 3.1).
   Name allocate();
-  // Claims this slot under this name. Obstacles 1, 2, 3 and 6 of ports 5.3; `in_use` tells that the name exists.
+  // Claims this slot under this name. Obstacles 1, 2, 3 and 6 of ports 5.3; `in_use` tells that the name
+  // exists.
   kern_return_t claim(Name name, bool& in_use);
   void free(Name name);
 
@@ -61,7 +62,7 @@ struct Space {
   // Slots from `lowest` to `highest` that nobody used yet, but for some that were claimed by name.
   struct Walk {
     uint32_t lowest, highest;
-    bool lowest_first = false;       // of a block gained by growth
+    bool lowest_first = false;  // of a block gained by growth
     std::set<uint32_t> claimed = {};
     bool empty() const;
     void trim();

@@ -69,8 +69,20 @@ void Descriptor::write(Bytes& bytes, uint32_t at) const {
   }
 }
 
+bool say_guard(Item& item, uint64_t address) {
+  const bool immovable = (item.flags & MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE) != 0;
+  item.context = immovable ? address : 0;
+  if (immovable) {
+    item.flags &= static_cast<uint16_t>(~MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND);
+  } else {
+    item.flags |= MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
+  }
+  return immovable;
+}
+
 void write_message(Bytes& buffer, const mach_msg_header_t& header, Message& message, Memory& memory,
-                   const std::function<Name(const Right&)>& copyout, const std::function<void(Item&, Name&)>& guarded) {
+                   const std::function<Name(const Right&)>& copyout,
+                   const std::function<void(Item&, Name&)>& guarded) {
   put(buffer, 0, &header, sizeof header);
   uint32_t at = sizeof header;
   if (message.complex) {
@@ -102,14 +114,14 @@ void write_message(Bytes& buffer, const mach_msg_header_t& header, Message& mess
         d.deallocate = true;
         d.disposition = item.disposition;
         d.size = static_cast<uint32_t>(item.rights.size());
-        d.address = names.empty() ? 0 : memory.give(names);
+        d.address = names.empty() ? 0 : memory.give(names, 0);
         break;
       }
       default:
         d.copy = item.copy;
         d.deallocate = item.copy == MACH_MSG_VIRTUAL_COPY;
         d.size = static_cast<uint32_t>(item.memory.size());
-        d.address = item.memory.empty() ? 0 : memory.give(item.memory);
+        d.address = item.memory.empty() ? 0 : memory.give(item.memory, item.offset);
         break;
     }
     d.write(buffer, at);

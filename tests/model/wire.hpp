@@ -31,10 +31,15 @@ void put(Bytes& bytes, uint32_t at, const void* data, size_t size);
 // How a right of this disposition travels (messages 1.3).
 uint32_t travels_as(uint32_t disposition);
 
-// Lays a message out in a buffer that has room for it: the header as given, each item as it is handed over, the data.
-// `copyout` gives a right a name, front to back; `guarded` does that for a guarded descriptor, and sets its context and
-// flags.
+// Writes into a guarded item what is told of the guard (messages 6.6), whether or not a right comes with it.
+// True: the port is to be guarded by `address`.
+bool say_guard(Item& item, uint64_t address);
+
+// Lays a message out in a buffer that has room for it: the header as given, each item as it is handed over,
+// the data. `copyout` gives a right a name, front to back; `guarded` does that for a guarded descriptor, and
+// sets its context and flags.
 void write_message(Bytes& buffer, const mach_msg_header_t& header, Message& message, Memory& memory,
-                   const std::function<Name(const Right&)>& copyout, const std::function<void(Item&, Name&)>& guarded);
+                   const std::function<Name(const Right&)>& copyout,
+                   const std::function<void(Item&, Name&)>& guarded);
 
 }  // namespace portolan::model

@@ -8,7 +8,8 @@ namespace portolan::random {
 namespace {
 
 constexpr uint32_t kAny = MACH_PORT_TYPE_ALL_RIGHTS;
-constexpr uint32_t kReceive = MACH_PORT_TYPE_RECEIVE, kSend = MACH_PORT_TYPE_SEND, kOnce = MACH_PORT_TYPE_SEND_ONCE;
+constexpr uint32_t kReceive = MACH_PORT_TYPE_RECEIVE, kSend = MACH_PORT_TYPE_SEND,
+                   kOnce = MACH_PORT_TYPE_SEND_ONCE;
 constexpr uint32_t kSet = MACH_PORT_TYPE_PORT_SET, kDead = MACH_PORT_TYPE_DEAD_NAME;
 
 struct Weight {
@@ -17,23 +18,28 @@ struct Weight {
 };
 // How often each call is made while there is room for names.
 constexpr Weight kWeights[] = {
-    {Verb::allocate, 60},      {Verb::allocate_name, 8},   {Verb::construct, 20},         {Verb::destruct, 15},
-    {Verb::deallocate, 60},    {Verb::destroy, 20},        {Verb::mod_refs, 50},          {Verb::insert_right, 70},
-    {Verb::extract_right, 60}, {Verb::type, 15},           {Verb::get_refs, 15},          {Verb::get_srights, 10},
-    {Verb::dnrequest_info, 5}, {Verb::kobject, 4},         {Verb::get_attributes, 25},    {Verb::set_attributes, 15},
-    {Verb::set_mscount, 6},    {Verb::set_seqno, 6},       {Verb::get_context, 5},        {Verb::set_context, 6},
-    {Verb::guard, 8},          {Verb::unguard, 5},         {Verb::swap_guard, 4},         {Verb::peek, 8},
-    {Verb::insert_member, 15}, {Verb::extract_member, 8},  {Verb::move_member, 8},        {Verb::get_set_status, 6},
-    {Verb::basic_info, 4},     {Verb::request_notification, 70}, {Verb::send, 200},       {Verb::receive, 170},
-    {Verb::end_task, 1},
+    {Verb::allocate, 60},       {Verb::allocate_name, 8},  {Verb::construct, 20},
+    {Verb::destruct, 15},       {Verb::deallocate, 60},    {Verb::destroy, 20},
+    {Verb::mod_refs, 50},       {Verb::insert_right, 70},  {Verb::extract_right, 60},
+    {Verb::type, 15},           {Verb::get_refs, 15},      {Verb::get_srights, 10},
+    {Verb::dnrequest_info, 5},  {Verb::kobject, 4},        {Verb::get_attributes, 25},
+    {Verb::set_attributes, 15}, {Verb::set_mscount, 6},    {Verb::set_seqno, 6},
+    {Verb::get_context, 5},     {Verb::set_context, 6},    {Verb::guard, 8},
+    {Verb::unguard, 5},         {Verb::swap_guard, 4},     {Verb::peek, 8},
+    {Verb::insert_member, 15},  {Verb::extract_member, 8}, {Verb::move_member, 8},
+    {Verb::get_set_status, 6},  {Verb::basic_info, 4},     {Verb::request_notification, 70},
+    {Verb::send, 200},          {Verb::receive, 170},      {Verb::end_task, 1},
 };
 
 uint32_t types_for(uint32_t disposition) {
   switch (disposition) {
     case MACH_MSG_TYPE_MOVE_SEND:
-    case MACH_MSG_TYPE_COPY_SEND: return kSend;
-    case MACH_MSG_TYPE_MOVE_SEND_ONCE: return kOnce;
-    default: return kReceive;
+    case MACH_MSG_TYPE_COPY_SEND:
+      return kSend;
+    case MACH_MSG_TYPE_MOVE_SEND_ONCE:
+      return kOnce;
+    default:
+      return kReceive;
   }
 }
 
@@ -48,17 +54,23 @@ uint32_t Generator::count(unsigned task, uint32_t types) const {
 bool Generator::crowded(unsigned task) const { return reference_.space(task).used() > 40; }
 
 uint32_t Generator::odd_number() {
-  static constexpr uint32_t kOdd[] = {0, 1, 2, 5, 6, 99, 1024, 1025, 65534, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
+  static constexpr uint32_t kOdd[] = {0,    1,     2,     5,     6,          99,         1024,
+                                      1025, 65534, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
   return kOdd[dice_.below(std::size(kOdd))];
 }
 
 Operand Generator::odd(unsigned task) {
   switch (dice_.below(8)) {
-    case 0: return Operand::literal(MACH_PORT_NULL);
-    case 1: return Operand::literal(MACH_PORT_DEAD);
-    case 2: return Operand::literal(dice_.below(40) << 8 | dice_.below(256));
-    case 3: return origins_.stale(dice_.below(tasks_), dice_);
-    default: return origins_.stale(task, dice_);
+    case 0:
+      return Operand::literal(MACH_PORT_NULL);
+    case 1:
+      return Operand::literal(MACH_PORT_DEAD);
+    case 2:
+      return Operand::literal(dice_.below(40) << 8 | dice_.below(256));
+    case 3:
+      return origins_.stale(dice_.below(tasks_), dice_);
+    default:
+      return origins_.stale(task, dice_);
   }
 }
 
@@ -96,7 +108,8 @@ Call Generator::next() {
   call.task = dice_.below(tasks_);
   call.other = dice_.one_in(3) ? dice_.below(tasks_) : call.task;
   if (crowded(call.task) && !dice_.one_in(4)) {
-    static constexpr Verb kMakeRoom[] = {Verb::destroy, Verb::destroy, Verb::deallocate, Verb::deallocate, Verb::mod_refs};
+    static constexpr Verb kMakeRoom[] = {Verb::destroy, Verb::destroy, Verb::deallocate, Verb::deallocate,
+                                         Verb::mod_refs};
     call.verb = kMakeRoom[dice_.below(5)];
   } else {
     uint32_t sum = 0;
@@ -122,15 +135,17 @@ void Generator::fill(Call& c) {
       c.right = dice_.one_in(30) ? dice_.below(8) : dice_.one_in(5) ? 3 : dice_.one_in(10) ? 4 : 1;
       break;
     case Verb::allocate_name:
-      c.name = dice_.one_in(4)    ? pick(task, kAny)
-               : dice_.one_in(30) ? Operand::literal((400000u << 8) | 3)
-                                  : Operand::literal(dice_.below(dice_.one_in(20) ? 200 : 40) << 8 | dice_.below(64) << 2 |
-                                                     (dice_.one_in(10) ? dice_.below(4) : 3));
+      c.name = dice_.one_in(4) ? pick(task, kAny)
+               : dice_.one_in(30)
+                   ? Operand::literal((400000u << 8) | 3)
+                   : Operand::literal(dice_.below(dice_.one_in(20) ? 200 : 40) << 8 | dice_.below(64) << 2 |
+                                      (dice_.one_in(10) ? dice_.below(4) : 3));
       c.right = dice_.one_in(8) ? dice_.below(7) : 1;
       break;
     case Verb::construct: {
-      static constexpr uint32_t kFlags[] = {MPO_CONTEXT_AS_GUARD, MPO_QLIMIT, MPO_INSERT_SEND_RIGHT, MPO_INSERT_SEND_RIGHT,
-                                            MPO_STRICT, MPO_IMPORTANCE_RECEIVER, MPO_TEMPOWNER, MPO_DENAP_RECEIVER};
+      static constexpr uint32_t kFlags[] = {MPO_CONTEXT_AS_GUARD,  MPO_QLIMIT,        MPO_INSERT_SEND_RIGHT,
+                                            MPO_INSERT_SEND_RIGHT, MPO_STRICT,        MPO_IMPORTANCE_RECEIVER,
+                                            MPO_TEMPOWNER,         MPO_DENAP_RECEIVER};
       for (uint32_t i = dice_.below(4); i > 0; i--) c.right |= kFlags[dice_.below(8)];
       if (dice_.one_in(40)) c.right |= MPO_REPLY_PORT | MPO_EXCEPTION_PORT;
       if (dice_.one_in(60)) c.right |= MPO_SERVICE_PORT;
@@ -143,8 +158,12 @@ void Generator::fill(Call& c) {
       c.delta = dice_.one_in(20) ? static_cast<int32_t>(odd_number()) : -static_cast<int32_t>(dice_.below(3));
       c.value = dice_.below(3);
       break;
-    case Verb::deallocate: c.name = pick(task, dice_.one_in(4) ? kAny : kSend | kOnce | kDead); break;
-    case Verb::destroy: c.name = pick(task, kAny); break;
+    case Verb::deallocate:
+      c.name = pick(task, dice_.one_in(4) ? kAny : kSend | kOnce | kDead);
+      break;
+    case Verb::destroy:
+      c.name = pick(task, kAny);
+      break;
     case Verb::mod_refs: {
       c.right = dice_.one_in(20) ? dice_.below(7) : kRights[dice_.below(std::size(kRights))];
       c.name = pick(task, c.right < 5 ? MACH_PORT_TYPE(c.right) : kAny);
@@ -161,9 +180,10 @@ void Generator::fill(Call& c) {
         c.name = c.name2 = pick_for(task, c.right);
       } else {
         c.name2 = pick_for(c.other, c.right);
-        c.name = dice_.one_in(3)
-                     ? pick(task, kAny)
-                     : Operand::literal(dice_.below(40) << 8 | dice_.below(16) << 2 | (dice_.one_in(20) ? 1 : 3));
+        c.name =
+            dice_.one_in(3)
+                ? pick(task, kAny)
+                : Operand::literal(dice_.below(40) << 8 | dice_.below(16) << 2 | (dice_.one_in(20) ? 1 : 3));
         if (dice_.one_in(3) && c.other == task) c.name = c.name2;
       }
       break;
@@ -172,7 +192,9 @@ void Generator::fill(Call& c) {
       c.name = pick_for(task, c.right);
       break;
     case Verb::type:
-    case Verb::basic_info: c.name = pick(task, kAny); break;
+    case Verb::basic_info:
+      c.name = pick(task, kAny);
+      break;
     case Verb::get_refs:
       c.right = dice_.below(dice_.one_in(10) ? 7 : 5);
       c.name = pick(task, kAny);
@@ -181,7 +203,9 @@ void Generator::fill(Call& c) {
       static constexpr uint32_t kFlavors[] = {1, 2, 2, 2, 3, 7, 9};
       static constexpr int32_t kCounts[] = {0, 1, 10, 17, 0, 0, 0, 17, 0, 1};
       c.right = dice_.one_in(20) ? dice_.below(12) : kFlavors[dice_.below(7)];
-      c.delta = dice_.one_in(20) ? static_cast<int32_t>(dice_.below(18)) : c.right < 10 ? kCounts[c.right] : 1;
+      c.delta = dice_.one_in(20) ? static_cast<int32_t>(dice_.below(18))
+                : c.right < 10   ? kCounts[c.right]
+                                 : 1;
       c.name = pick(task, kReceive);
       break;
     }
@@ -214,37 +238,50 @@ void Generator::fill(Call& c) {
       c.name = pick(task, kReceive);
       c.name2 = c.verb == Verb::move_member && dice_.one_in(3) ? Operand::literal(0) : pick(task, kSet);
       break;
-    case Verb::get_set_status: c.name = pick(task, kSet); break;
+    case Verb::get_set_status:
+      c.name = pick(task, kSet);
+      break;
     case Verb::request_notification: {
-      static constexpr uint32_t kIds[] = {MACH_NOTIFY_NO_SENDERS,  MACH_NOTIFY_NO_SENDERS,    MACH_NOTIFY_DEAD_NAME,
-                                          MACH_NOTIFY_DEAD_NAME,   MACH_NOTIFY_SEND_POSSIBLE, MACH_NOTIFY_SEND_POSSIBLE,
+      static constexpr uint32_t kIds[] = {MACH_NOTIFY_NO_SENDERS,    MACH_NOTIFY_NO_SENDERS,
+                                          MACH_NOTIFY_DEAD_NAME,     MACH_NOTIFY_DEAD_NAME,
+                                          MACH_NOTIFY_SEND_POSSIBLE, MACH_NOTIFY_SEND_POSSIBLE,
                                           MACH_NOTIFY_PORT_DESTROYED};
       c.right = dice_.one_in(30) ? 60 + dice_.below(20) : kIds[dice_.below(7)];
       const bool on_port = c.right == MACH_NOTIFY_NO_SENDERS || c.right == MACH_NOTIFY_PORT_DESTROYED;
       c.name = pick(task, on_port ? kReceive : kSend | kOnce | kReceive);
-      c.value = c.right == MACH_NOTIFY_PORT_DESTROYED ? dice_.one_in(15) : dice_.one_in(10) ? odd_number() : dice_.below(3);
+      c.value = c.right == MACH_NOTIFY_PORT_DESTROYED ? dice_.one_in(15)
+                : dice_.one_in(10)                    ? odd_number()
+                                                      : dice_.below(3);
       c.value2 = dice_.one_in(40)  ? dice_.below(32)
                  : dice_.one_in(6) ? MACH_MSG_TYPE_MOVE_SEND_ONCE
                                    : MACH_MSG_TYPE_MAKE_SEND_ONCE;
       c.name2 = dice_.one_in(6) ? Operand::literal(0) : pick_for(c.other, static_cast<uint32_t>(c.value2));
       break;
     }
-    case Verb::send: fill_send(c); break;
-    case Verb::receive: fill_receive(c); break;
-    default: c.name = pick(task, kReceive); break;
+    case Verb::send:
+      fill_send(c);
+      break;
+    case Verb::receive:
+      fill_receive(c);
+      break;
+    default:
+      c.name = pick(task, kReceive);
+      break;
   }
 }
 
 DescriptorPlan Generator::descriptor(unsigned task) {
   DescriptorPlan d;
-  static constexpr uint8_t kTypes[] = {MACH_MSG_PORT_DESCRIPTOR,      MACH_MSG_PORT_DESCRIPTOR,
-                                       MACH_MSG_PORT_DESCRIPTOR,      MACH_MSG_OOL_DESCRIPTOR,
-                                       MACH_MSG_OOL_PORTS_DESCRIPTOR, MACH_MSG_OOL_VOLATILE_DESCRIPTOR,
+  static constexpr uint8_t kTypes[] = {MACH_MSG_PORT_DESCRIPTOR,        MACH_MSG_PORT_DESCRIPTOR,
+                                       MACH_MSG_PORT_DESCRIPTOR,        MACH_MSG_OOL_DESCRIPTOR,
+                                       MACH_MSG_OOL_PORTS_DESCRIPTOR,   MACH_MSG_OOL_VOLATILE_DESCRIPTOR,
                                        MACH_MSG_GUARDED_PORT_DESCRIPTOR};
   d.type = dice_.one_in(80) ? static_cast<uint8_t>(dice_.below(8)) : kTypes[dice_.below(7)];
   d.disposition = static_cast<uint8_t>(disposition(true));
   switch (d.type) {
-    case MACH_MSG_PORT_DESCRIPTOR: d.name = pick_for(task, d.disposition); break;
+    case MACH_MSG_PORT_DESCRIPTOR:
+      d.name = pick_for(task, d.disposition);
+      break;
     case MACH_MSG_GUARDED_PORT_DESCRIPTOR:
       if (!dice_.one_in(10)) d.disposition = MACH_MSG_TYPE_MOVE_RECEIVE;
       d.name = pick_for(task, MACH_MSG_TYPE_MOVE_RECEIVE);
@@ -301,7 +338,8 @@ void Generator::fill_receive(Call& c) {
     for (const auto& [index, entry] : reference_.space(task).entries) {
       if (!entry.has(kReceive | kSet) || place-- != 0) continue;
       found = reference_.has_message(entry);
-      if (found) c.name = origins_.origin(task, index << 8 | reference_.space(task).slots.at(index).generation);
+      if (found)
+        c.name = origins_.origin(task, index << 8 | reference_.space(task).slots.at(index).generation);
     }
     if (found) break;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes up calls, one at a time, from what the model says is there: most names are used for what they can do, some for
-// what they cannot.
+// Makes up calls, one at a time, from what the model says is there: most names are used for what they can do,
+// some for what they cannot.
 #pragma once
 
 #include <random>
@@ -13,7 +13,8 @@ namespace portolan::random {
 class Dice {
  public:
   virtual ~Dice() = default;
-  virtual uint32_t below(uint32_t n) = 0;  // n > 0
+  virtual uint32_t below(uint32_t n) = 0;       // n > 0
+  virtual bool empty() const { return false; }  // no more choices: the program ends here
   bool one_in(uint32_t n) { return below(n) == 0; }
 };
 
@@ -42,7 +43,7 @@ class Generator {
   Call next();
 
  private:
-  Operand pick(unsigned task, uint32_t types);          // a name with one of these rights, as a rule
+  Operand pick(unsigned task, uint32_t types);            // a name with one of these rights, as a rule
   Operand pick_for(unsigned task, uint32_t disposition);  // ... that this disposition can be used on
   Operand odd(unsigned task);
   uint32_t disposition(bool body);

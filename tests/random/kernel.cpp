@@ -53,8 +53,12 @@ kern_return_t Kernel::call(const Ready& r, Outcome& out) {
   uint32_t a = 0, b = 0;
   uint64_t wide = 0;
   switch (c.verb) {
-    case Verb::allocate: code = ipc::port_allocate(self, space, c.right, made); return brought(made);
-    case Verb::allocate_name: code = ipc::port_allocate_name(self, space, c.right, made); return brought(made);
+    case Verb::allocate:
+      code = ipc::port_allocate(self, space, c.right, made);
+      return brought(made);
+    case Verb::allocate_name:
+      code = ipc::port_allocate_name(self, space, c.right, made);
+      return brought(made);
     case Verb::construct: {
       mach_port_options_t options{};
       options.flags = c.right;
@@ -62,10 +66,14 @@ kern_return_t Kernel::call(const Ready& r, Outcome& out) {
       code = ipc::port_construct(self, space, options, c.value, made);
       return brought(made);
     }
-    case Verb::destruct: return ipc::port_destruct(self, space, name, c.delta, c.value);
-    case Verb::deallocate: return ipc::port_deallocate(self, space, name);
-    case Verb::destroy: return ipc::port_destroy_name(self, space, name);
-    case Verb::mod_refs: return ipc::port_mod_refs(self, space, name, c.right, c.delta);
+    case Verb::destruct:
+      return ipc::port_destruct(self, space, name, c.delta, c.value);
+    case Verb::deallocate:
+      return ipc::port_deallocate(self, space, name);
+    case Verb::destroy:
+      return ipc::port_destroy_name(self, space, name);
+    case Verb::mod_refs:
+      return ipc::port_mod_refs(self, space, name, c.right, c.delta);
     case Verb::insert_right:
       code = ipc::port_insert_right(self, space, name, other, name2, c.right);
       return brought(name);
@@ -73,10 +81,18 @@ kern_return_t Kernel::call(const Ready& r, Outcome& out) {
       code = ipc::port_extract_right(self, space, name, c.right, other, made, a);
       answer(a);
       return brought(made);
-    case Verb::type: code = ipc::port_type(self, space, name, a); return answer(a);
-    case Verb::get_refs: code = ipc::port_get_refs(self, space, name, c.right, a); return answer(a);
-    case Verb::get_srights: code = ipc::port_get_srights(self, space, name, a); return answer(a);
-    case Verb::dnrequest_info: code = ipc::port_dnrequest_info(self, space, name, a, b); return answer(a, b);
+    case Verb::type:
+      code = ipc::port_type(self, space, name, a);
+      return answer(a);
+    case Verb::get_refs:
+      code = ipc::port_get_refs(self, space, name, c.right, a);
+      return answer(a);
+    case Verb::get_srights:
+      code = ipc::port_get_srights(self, space, name, a);
+      return answer(a);
+    case Verb::dnrequest_info:
+      code = ipc::port_dnrequest_info(self, space, name, a, b);
+      return answer(a, b);
     case Verb::kobject: {
       mach_vm_address_t address = 0;
       code = ipc::port_kobject(self, space, name, a, address);
@@ -95,22 +111,33 @@ kern_return_t Kernel::call(const Ready& r, Outcome& out) {
       return ipc::port_set_attributes(self, space, name, static_cast<int>(c.right), &word,
                                       static_cast<mach_msg_type_number_t>(c.delta));
     }
-    case Verb::set_mscount: return ipc::port_set_mscount(self, space, name, static_cast<uint32_t>(c.value));
-    case Verb::set_seqno: return ipc::port_set_seqno(self, space, name, static_cast<uint32_t>(c.value));
-    case Verb::get_context: code = ipc::port_get_context(self, space, name, wide); return answer(wide);
-    case Verb::set_context: return ipc::port_set_context(self, space, name, c.value);
-    case Verb::guard: return ipc::port_guard(self, space, name, c.value, c.value2);
-    case Verb::unguard: return ipc::port_unguard(self, space, name, c.value);
-    case Verb::swap_guard: return ipc::port_swap_guard(self, space, name, c.value, c.value2);
+    case Verb::set_mscount:
+      return ipc::port_set_mscount(self, space, name, static_cast<uint32_t>(c.value));
+    case Verb::set_seqno:
+      return ipc::port_set_seqno(self, space, name, static_cast<uint32_t>(c.value));
+    case Verb::get_context:
+      code = ipc::port_get_context(self, space, name, wide);
+      return answer(wide);
+    case Verb::set_context:
+      return ipc::port_set_context(self, space, name, c.value);
+    case Verb::guard:
+      return ipc::port_guard(self, space, name, c.value, c.value2);
+    case Verb::unguard:
+      return ipc::port_unguard(self, space, name, c.value);
+    case Verb::swap_guard:
+      return ipc::port_swap_guard(self, space, name, c.value, c.value2);
     case Verb::peek: {
       ipc::Peeked peeked{};
       code = ipc::port_peek(self, space, name, static_cast<uint32_t>(c.value), peeked);
       return answer(peeked.seqno, peeked.size, static_cast<uint32_t>(peeked.id), peeked.sender.val[0],
                     peeked.sender.val[1], peeked.audit.val[5]);
     }
-    case Verb::insert_member: return ipc::port_insert_member(self, space, name, name2);
-    case Verb::extract_member: return ipc::port_extract_member(self, space, name, name2);
-    case Verb::move_member: return ipc::port_move_member(self, space, name, name2);
+    case Verb::insert_member:
+      return ipc::port_insert_member(self, space, name, name2);
+    case Verb::extract_member:
+      return ipc::port_extract_member(self, space, name, name2);
+    case Verb::move_member:
+      return ipc::port_move_member(self, space, name, name2);
     case Verb::get_set_status: {
       std::vector<Name> members(4096);
       code = ipc::set_scan(self, space, name, members.data(), 4096, a);
@@ -126,15 +153,17 @@ kern_return_t Kernel::call(const Ready& r, Outcome& out) {
     }
     case Verb::request_notification: {
       ipc::Name previous;
-      code = ipc::port_request_notification(self, space, name, static_cast<int>(c.right), static_cast<uint32_t>(c.value),
-                                            other, name2, static_cast<uint32_t>(c.value2), previous);
+      code = ipc::port_request_notification(self, space, name, static_cast<int>(c.right),
+                                            static_cast<uint32_t>(c.value), other, name2,
+                                            static_cast<uint32_t>(c.value2), previous);
       return brought(previous);
     }
     case Verb::end_task:
       task.die();
       tasks_[c.task] = &domain_.task();
       return KERN_SUCCESS;
-    default: return KERN_FAILURE;
+    default:
+      return KERN_FAILURE;
   }
 }
 
@@ -146,15 +175,19 @@ mach_msg_return_t Kernel::message(const Ready& r, Outcome& out) {
   const uint64_t buffer = unreachable ? kNowhere : arena_.buffer_address();
   if (!sending) memset(arena_.buffer(), kUntouched, kBufferSize);
   const mach_msg_return_t code =
-      sending ? ipc::msg_send(task.thread(), task.handle(), task.space(), memory_,
-                              {buffer, static_cast<int>(c.option | MACH_SEND_MSG | MACH_SEND_TIMEOUT), r.send_size, 0})
+      sending ? ipc::msg_send(
+                    task.thread(), task.handle(), task.space(), memory_,
+                    {buffer, static_cast<int>(c.option | MACH_SEND_MSG | MACH_SEND_TIMEOUT), r.send_size, 0})
               : ipc::msg_receive(task.thread(), task.space(), memory_,
-                                 {buffer, static_cast<int>(c.option | MACH_RCV_MSG | MACH_RCV_TIMEOUT), c.right, r.name, 0});
+                                 {buffer, static_cast<int>(c.option | MACH_RCV_MSG | MACH_RCV_TIMEOUT),
+                                  c.right, r.name, 0});
   if (unreachable) return code;
   out.buffer.assign(arena_.buffer(), arena_.buffer() + kBufferSize);
   const bool whole = sending ? (code & ~MACH_MSG_MASK) == MACH_SEND_TIMED_OUT : code == MACH_MSG_SUCCESS;
   if (whole)
-    take_message(out, [this](uint64_t address, uint64_t size, Bytes& bytes) { return memory_.read(address, size, bytes); });
+    take_message(out, [this](uint64_t address, uint64_t size, Bytes& bytes) {
+      return memory_.read(address, size, bytes);
+    });
   out.released = memory_.released;
   return code;
 }

@@ -15,7 +15,9 @@ namespace {
 constexpr uint64_t kPage = 4096;
 using model::Descriptor;
 
-uint8_t content(uint32_t seed, uint64_t at) { return static_cast<uint8_t>((seed * 2654435761u >> 24) + at * 7); }
+uint8_t content(uint32_t seed, uint64_t at) {
+  return static_cast<uint8_t>((seed * 2654435761u >> 24) + at * 7);
+}
 
 std::pair<uint64_t, uint64_t> pages(uint64_t address, uint64_t size) {
   return {address / kPage * kPage, (address + size + kPage - 1) / kPage * kPage};
@@ -24,8 +26,9 @@ std::pair<uint64_t, uint64_t> pages(uint64_t address, uint64_t size) {
 }  // namespace
 
 Arena::Arena()
-    : buffer_(static_cast<uint8_t*>(mmap(nullptr, kBufferSize + kRegionsSize, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {}
+    : buffer_(static_cast<uint8_t*>(mmap(reinterpret_cast<void*>(kArenaAddress), kBufferSize + kRegionsSize,
+                                         PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                         -1, 0))) {}
 
 Arena::~Arena() { munmap(buffer_, kBufferSize + kRegionsSize); }
 
@@ -34,11 +37,16 @@ bool Arena::contains(uint64_t address, uint64_t size) const {
   return address >= from && address <= to && size <= to - address;
 }
 
-uint32_t Arena::build(const MessagePlan& plan, uint32_t remote, uint32_t local, const std::vector<Name>& names,
-                      uint32_t seed) {
+uint32_t Arena::build(const MessagePlan& plan, uint32_t remote, uint32_t local,
+                      const std::vector<Name>& names, uint32_t seed) {
   Bytes bytes(kBufferSize, kUntouched);
-  const mach_msg_header_t header{plan.bits | (plan.complex ? MACH_MSGH_BITS_COMPLEX : 0),
-                                 seed, remote, local, plan.voucher, plan.id};
+  if (!plan.raw.empty()) {
+    model::put(bytes, 0, plan.raw.data(), std::min(plan.raw.size(), bytes.size()));
+    memcpy(buffer_, bytes.data(), bytes.size());
+    return plan.data;
+  }
+  const mach_msg_header_t header{
+      plan.bits | (plan.complex ? MACH_MSGH_BITS_COMPLEX : 0), seed, remote, local, plan.voucher, plan.id};
   model::put(bytes, 0, &header, sizeof header);
   uint32_t at = sizeof header, next_name = 0;
   uint64_t region = buffer_address() + kBufferSize;
@@ -72,7 +80,8 @@ uint32_t Arena::build(const MessagePlan& plan, uint32_t remote, uint32_t local, 
   return at + plan.data + static_cast<uint32_t>(plan.size_off);
 }
 
-// ------------------------------------------------------------------------------------------------- as the kernel sees it
+// ------------------------------------------------------------------------------------------------- as the
+// kernel sees it
 
 KernelMemory::~KernelMemory() { end_call(); }
 
@@ -84,26 +93,27 @@ bool KernelMemory::copy_in(void* kernel, uint64_t user, size_t size) {
 
 bool KernelMemory::copy_out(uint64_t user, const void* kernel, size_t size) {
   bool known = arena_.contains(user, size);
-  for (const auto& [address, length] : given_) known |= user >= address && user - address <= length && size <= address + length - user;
+  for (const auto& [address, length] : given_)
+    known |= user >= address && user - address <= length && size <= address + length - user;
   if (!known) return false;
   memcpy(reinterpret_cast<void*>(user), kernel, size);
   return true;
 }
 
-uint64_t KernelMemory::map(size_t size) {
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+uint64_t KernelMemory::map(size_t size, size_t offset) {
+  void* memory = mmap(nullptr, offset + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
-  given_[reinterpret_cast<uint64_t>(memory)] = size;
-  return reinterpret_cast<uint64_t>(memory);
+  given_[reinterpret_cast<uint64_t>(memory)] = offset + size;
+  return reinterpret_cast<uint64_t>(memory) + offset;
 }
 
 void KernelMemory::unmap(uint64_t address, uint64_t size) {
-  auto it = given_.find(address);
+  auto it = given_.find(address / kPage * kPage);
   if (it == given_.end()) {
     released.push_back(pages(address, size));
     return;
   }
-  munmap(reinterpret_cast<void*>(address), it->second);
+  munmap(reinterpret_cast<void*>(it->first), it->second);
   given_.erase(it);
 }
 
@@ -123,7 +133,8 @@ void KernelMemory::end_call() {
   released.clear();
 }
 
-// -------------------------------------------------------------------------------------------------- as the model sees it
+// -------------------------------------------------------------------------------------------------- as the
+// model sees it
 
 bool ModelMemory::read(uint64_t address, uint64_t size, Bytes& bytes) {
   if (!arena_.contains(address, size)) return false;
@@ -134,14 +145,15 @@ bool ModelMemory::read(uint64_t address, uint64_t size, Bytes& bytes) {
 
 void ModelMemory::release(uint64_t address, uint64_t size) { released.push_back(pages(address, size)); }
 
-uint64_t ModelMemory::give(const Bytes& bytes) {
+uint64_t ModelMemory::give(const Bytes& bytes, uint32_t offset) {
   given_.push_back(bytes);
-  return given_.size();
+  return given_.size() * kPage + offset;
 }
 
 bool ModelMemory::read_given(uint64_t address, uint64_t size, Bytes& bytes) const {
-  if (address == 0 || address > given_.size() || given_[address - 1].size() != size) return false;
-  bytes = given_[address - 1];
+  const uint64_t which = address / kPage;
+  if (which == 0 || which > given_.size() || given_[which - 1].size() != size) return false;
+  bytes = given_[which - 1];
   return true;
 }
 
@@ -150,7 +162,8 @@ void ModelMemory::end_call() {
   released.clear();
 }
 
-// ------------------------------------------------------------------------------------------------------------- messages
+// -------------------------------------------------------------------------------------------------------------
+// messages
 
 static void name_seen(Outcome& outcome, Name name) {
   if (MACH_PORT_VALID(name)) outcome.names.push_back(name);
@@ -173,9 +186,10 @@ void take_message(Outcome& outcome, const std::function<bool(uint64_t, uint64_t,
       const bool ports = d.type == MACH_MSG_OOL_PORTS_DESCRIPTOR;
       Bytes bytes;
       if (!read(d.address, uint64_t{d.size} * (ports ? 4 : 1), bytes)) bytes = {'?'};
-      for (uint32_t n = 0; ports && n + 4 <= bytes.size(); n += 4) name_seen(outcome, model::word_at(bytes, n));
+      for (uint32_t n = 0; ports && n + 4 <= bytes.size(); n += 4)
+        name_seen(outcome, model::word_at(bytes, n));
       outcome.memory.push_back(bytes);
-      const uint64_t somewhere = 1;
+      const uint64_t somewhere = 1 + d.address % kPage;
       model::put(buffer, at, &somewhere, 8);
     }
     at += model::descriptor_size(d.type);

@@ -13,10 +13,10 @@ using model::Name;
 
 struct Outcome {
   kern_return_t code = 0;
-  std::vector<Name> names;        // that the call brought, in order
-  std::vector<uint64_t> values;   // everything else it answered
-  Bytes buffer;                   // of mach_msg, all of it; addresses of memory are 0 or 1
-  std::vector<Bytes> memory;      // that came out of line
+  std::vector<Name> names;       // that the call brought, in order
+  std::vector<uint64_t> values;  // everything else it answered
+  Bytes buffer;                  // of mach_msg, all of it; addresses of memory are 0 or 1
+  std::vector<Bytes> memory;     // that came out of line
   std::vector<std::pair<uint64_t, uint64_t>> released;  // pages that left the program
 
   bool operator==(const Outcome&) const = default;

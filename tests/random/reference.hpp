@@ -10,7 +10,8 @@ class Reference final : private model::Chooser {
  public:
   // Asks `kernel` what the rules leave open.
   Reference(Kernel& kernel, unsigned tasks);
-  // `message`: what the buffer held before the kernel made the call; `seen`: what the kernel answered, for what is open.
+  // `message`: what the buffer held before the kernel made the call; `seen`: what the kernel answered, for
+  // what is open.
   Outcome perform(const Ready& ready, const Bytes& message, const Outcome& seen);
   std::vector<Kernel::Listed> names(unsigned task);
   const model::Space& space(unsigned task) const { return *tasks_[task]; }

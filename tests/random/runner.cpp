@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "random/runner.hpp"
 
-#include <mach/mach_error.h>
 #include <string.h>
 
 #include <algorithm>
@@ -36,9 +35,10 @@ unsigned owner(const Call& call) {
 std::string difference(const Outcome& kernel, const Outcome& model) {
   std::string text;
   if (kernel.code != model.code)
-    text += format("code %#x (%s), expected %#x (%s); ", static_cast<unsigned>(kernel.code), mach_error_string(kernel.code),
-                   static_cast<unsigned>(model.code), mach_error_string(model.code));
-  if (kernel.names != model.names) text += "names" + hex(kernel.names) + ", expected" + hex(model.names) + "; ";
+    text += format("code %#x, expected %#x; ", static_cast<unsigned>(kernel.code),
+                   static_cast<unsigned>(model.code));
+  if (kernel.names != model.names)
+    text += "names" + hex(kernel.names) + ", expected" + hex(model.names) + "; ";
   if (kernel.values != model.values) {
     text += "values";
     for (uint64_t value : kernel.values) text += format(" %llu", static_cast<unsigned long long>(value));
@@ -58,7 +58,8 @@ std::string difference(const Outcome& kernel, const Outcome& model) {
     }
   }
   if (kernel.memory != model.memory)
-    text += format("memory out of line (%zu regions, expected %zu); ", kernel.memory.size(), model.memory.size());
+    text +=
+        format("memory out of line (%zu regions, expected %zu); ", kernel.memory.size(), model.memory.size());
   if (kernel.released != model.released)
     text += format("%zu regions released, expected %zu; ", kernel.released.size(), model.released.size());
   return text;
@@ -70,7 +71,8 @@ Runner::Runner(unsigned tasks)
 Name Runner::resolve(const Operand& operand) const {
   if (operand.call == Operand::kLiteral) return operand.which;
   auto it = brought_.find(operand.call);
-  return it == brought_.end() || operand.which >= it->second.size() ? MACH_PORT_NULL : it->second[operand.which];
+  return it == brought_.end() || operand.which >= it->second.size() ? MACH_PORT_NULL
+                                                                    : it->second[operand.which];
 }
 
 Operand Runner::origin(unsigned task, Name name) const {
@@ -126,7 +128,8 @@ std::optional<std::string> Runner::compare_all() {
     if (kernel == model) continue;
     std::string text = format("names of task %u: ", task);
     for (const auto& it : kernel)
-      if (std::find(model.begin(), model.end(), it) == model.end()) text += format("has %#x type %#x urefs %u; ", it.name, it.type, it.urefs);
+      if (std::find(model.begin(), model.end(), it) == model.end())
+        text += format("has %#x type %#x urefs %u; ", it.name, it.type, it.urefs);
     for (const auto& it : model)
       if (std::find(kernel.begin(), kernel.end(), it) == kernel.end())
         text += format("expected %#x type %#x urefs %u; ", it.name, it.type, it.urefs);
@@ -174,7 +177,7 @@ std::optional<std::string> Runner::finish() {
 std::optional<Disagreement> run_random(Dice& dice, uint32_t length, Plan& plan) {
   Runner runner(plan.tasks);
   Generator generator(dice, runner.reference(), runner, plan.tasks);
-  for (uint32_t i = 0; i < length; i++) {
+  for (uint32_t i = 0; i < length && !dice.empty(); i++) {
     Call call = generator.next();
     call.id = i + 1;
     plan.program.push_back(call);
@@ -182,7 +185,7 @@ std::optional<Disagreement> run_random(Dice& dice, uint32_t length, Plan& plan) 
     if (!wrong && i % kCompareEvery == kCompareEvery - 1) wrong = runner.compare_all();
     if (wrong) return Disagreement{i, *wrong};
   }
-  if (auto wrong = runner.finish()) return Disagreement{length, *wrong};
+  if (auto wrong = runner.finish()) return Disagreement{static_cast<uint32_t>(plan.program.size()), *wrong};
   return std::nullopt;
 }
 
@@ -190,7 +193,8 @@ std::optional<Disagreement> run(const Plan& plan) {
   Runner runner(plan.tasks);
   for (uint32_t i = 0; i < plan.program.size(); i++) {
     std::optional<std::string> wrong = runner.step(plan.program[i]);
-    if (!wrong && (i % kCompareEvery == kCompareEvery - 1 || i + 1 == plan.program.size())) wrong = runner.compare_all();
+    if (!wrong && (i % kCompareEvery == kCompareEvery - 1 || i + 1 == plan.program.size()))
+      wrong = runner.compare_all();
     if (wrong) return Disagreement{i, *wrong};
   }
   if (auto wrong = runner.finish()) return Disagreement{static_cast<uint32_t>(plan.program.size()), *wrong};

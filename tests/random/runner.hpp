@@ -10,7 +10,7 @@
 namespace portolan::random {
 
 struct Disagreement {
-  uint32_t call = 0;   // place in the program; its size: at the end
+  uint32_t call = 0;  // place in the program; its size: at the end
   std::string what;
 };
 
@@ -41,9 +41,9 @@ class Runner final : public Origins {
   Kernel kernel_;
   Reference reference_;
   Outcome expected_;
-  std::map<uint32_t, std::vector<Name>> brought_;                 // by call
-  std::vector<std::map<Name, Operand>> origins_;                  // by task
-  std::vector<std::vector<Operand>> all_names_;                   // by task
+  std::map<uint32_t, std::vector<Name>> brought_;  // by call
+  std::vector<std::map<Name, Operand>> origins_;   // by task
+  std::vector<std::vector<Operand>> all_names_;    // by task
 };
 
 // How many tasks, and the calls.
