@@ -7,8 +7,8 @@
 //
 // A handler's parameters say what it is for: the message, by reference or value; then, as far as it wants
 // them, a reply_to<Replies…> to answer, and a const envelope&. A handler that returns a message answers with
-// it; one that returns result<message> drops the request on failure. A handler without either is for messages
-// that want no answer.
+// it; one that returns result<message> with that, or with the error, which the client's call() then has. A
+// handler without either is for messages that want no answer.
 //
 // Register handlers first; then any number of threads may run(). stop() may be called from anywhere, handlers
 // included.
@@ -141,7 +141,7 @@ class message_handler : public any_handler {
       } else {
         returned made = invoke(got.body, got.from);
         if (made) return got.reply.answer(std::move(*made));
-        got.reply.drop();
+        static_cast<void>(got.reply.fail(made.error().code()));  // perhaps nobody waits any more
         return made.error();
       }
     });
