@@ -5,6 +5,7 @@
 
 #include <mach/mach.h>
 #include <pthread.h>
+#include <portolan/failure.hpp>
 #include <portolan/message.hpp>
 #include <portolan/receive.hpp>
 #include <portolan/result.hpp>
