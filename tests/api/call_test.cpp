@@ -154,10 +154,11 @@ TEST_F(Calls, ALateReplyIsNotMistaken) {
 TEST_F(Calls, AnotherReplyIsRefused) {
   const receive_right port = receive_right::allocate().value();
   const send_right to = port.make_send().value();
+  const receive_right other = receive_right::allocate().value();
   std::thread server([&] {
     EXPECT_TRUE((receive_request<square, refusal>(port, kPatience)->reply.answer({1})));
     EXPECT_TRUE((receive_request<square, message<600, none, send_once_right>>(port, kPatience)
-                     ->reply.answer({port.make_send_once().value()})));
+                     ->reply.answer({other.make_send_once().value()})));
     EXPECT_TRUE(
         (receive_request<square, message<600, std::array<char, 900>>>(port, kPatience)->reply.answer({{}})));
   });
@@ -166,7 +167,7 @@ TEST_F(Calls, AnotherReplyIsRefused) {
   const auto large = call<squared>(to, square{2}, kPatience);
   EXPECT_TRUE(large.error() == MACH_RCV_TOO_LARGE);
   server.join();
-  EXPECT_TRUE(receive<send_once_notification>(port, kPatience));
+  EXPECT_TRUE(receive<send_once_notification>(other, kPatience));
 }
 
 TEST_F(Calls, ARequestThatDoesNotGetInIsWholeAfterwards) {
