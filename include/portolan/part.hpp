@@ -160,7 +160,7 @@ class slot<Right> {
       static_cast<void>(right_.release());
       if (happened == fate::returned) right_ = Right::adopt(now);
     } else if (happened == fate::returned) {
-      Right::adopt(now).reset();  // made or copied on the way, and one too many now
+      keep_made(Right::adopt(now));
     }
   }
 
@@ -181,6 +181,16 @@ class slot<Right> {
   }
 
  private:
+  // What was copied or made on the way is one reference too many now. A send-once right would tell its port
+  // if it were given up: the next attempt takes it.
+  void keep_made(Right made) noexcept {
+    if constexpr (std::same_as<Right, send_once_right>) {
+      right_ = std::move(made);
+      lent_ = MACH_PORT_NULL;
+      disposition_ = Right::moved;
+    }
+  }
+
   Right right_;
   mach_port_t lent_ = MACH_PORT_NULL;
   mach_msg_type_name_t disposition_ = Right::moved;
@@ -269,7 +279,10 @@ class slot<std::vector<Right>> {
     rights_.clear();
     if (happened != fate::returned) return;
     std::vector<Right> back = adopt(now);
-    if (!lent_) rights_ = std::move(back);
+    if (lent_ && !std::same_as<Right, send_once_right>) return;  // one reference too many: given up
+    rights_ = std::move(back);
+    lent_ = false;
+    disposition_ = Right::moved;
   }
 
   static bool fits(const descriptor& part) noexcept {

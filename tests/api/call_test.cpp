@@ -216,7 +216,11 @@ TEST_F(Calls, AskingNowAndListeningLater) {
   ASSERT_FALSE(full);
   EXPECT_TRUE(full.error() == MACH_SEND_TIMED_OUT);
   EXPECT_EQ(before, census());
-  EXPECT_FALSE(ask(port, square{5}, replies.make_send_once().value(), 0s));
+  EXPECT_TRUE(receive<send_once_notification>(replies, kPatience));  // the right that was made
+  send_once_right kept = replies.make_send_once().value();
+  EXPECT_FALSE(ask(port, square{5}, std::move(kept), 0s));
+  EXPECT_TRUE(kept);
+  kept.reset();
   EXPECT_TRUE(receive<send_once_notification>(replies, kPatience));
   for (int i = 0; i < 2; i++) {
     auto got = receive_request<square, squared>(port, kPatience);
