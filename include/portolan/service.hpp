@@ -327,7 +327,7 @@ class service {
     return watch_senders(found->second);
   }
   // Has on_dead_name called once, when the port dies that the right leads to. The right may be given up
-  // before: nothing comes then.
+  // before: nothing comes then. If it outlives the service, cancel_dead_name it.
   result<void> watch_death(const send_right& right) const {
     return detail::forget(notify_dead_name(right, make_send_once_of(control_)));
   }
