@@ -83,7 +83,8 @@ inline result<send_once_right> notify_dead_name(const send_right& right, notific
   return detail::request_notification(right.get(), MACH_NOTIFY_DEAD_NAME, 1, to);
 }
 
-// Instead of the port's death: the receive right is sent.
+// Instead of the port's death: the receive right is sent. KERN_FAILURE if there is such a request already; it
+// cannot be taken back.
 inline result<send_once_right> notify_port_destroyed(const receive_right& port,
                                                      notification_target to) noexcept {
   return detail::request_notification(port.get(), MACH_NOTIFY_PORT_DESTROYED, 0, to);
@@ -98,10 +99,6 @@ inline result<send_once_right> cancel_no_senders(const receive_right& port) noex
 inline result<send_once_right> cancel_dead_name(const send_right& right) noexcept {
   return detail::cancel_notification(right.get(), MACH_NOTIFY_DEAD_NAME);
 }
-inline result<send_once_right> cancel_port_destroyed(const receive_right& port) noexcept {
-  return detail::cancel_notification(port.get(), MACH_NOTIFY_PORT_DESTROYED);
-}
-
 }  // namespace portolan
 
 #endif  // PORTOLAN_NOTIFY_HPP_
