@@ -99,6 +99,7 @@ inline result<send_once_right> cancel_no_senders(const receive_right& port) noex
 inline result<send_once_right> cancel_dead_name(const send_right& right) noexcept {
   return detail::cancel_notification(right.get(), MACH_NOTIFY_DEAD_NAME);
 }
+
 }  // namespace portolan
 
 #endif  // PORTOLAN_NOTIFY_HPP_
