@@ -167,7 +167,7 @@ class Exchange {
           .init(MACH_MSG_OOL_DESCRIPTOR << 24 | MACH_MSG_VIRTUAL_COPY << 8 | 1);
       body_word(segment(), reply(), at + 12).init(static_cast<uint32_t>(memory.size));
     }
-    const mach_msg_return_t taken = ipc::kmsg_copyin_body(self_, Handle<Space>{}, reply_, user_);
+    const mach_msg_return_t taken = ipc::kmsg_copyin_body(self_, call.own_space(), reply_, user_);
     return taken == MACH_MSG_SUCCESS ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
   }
   // How many pieces of the sender's memory are the reply's now.

@@ -8,6 +8,7 @@
 
 using portolan::NoTask;
 using portolan::PortCall;
+using portolan::Strength;
 using portolan::ipc::Name;
 using portolan::vm::OutArray;
 namespace ipc = portolan::ipc;
@@ -33,7 +34,7 @@ kern_return_t mach_port_names(ipc_space_t task, mach_port_name_array_t* names, m
 kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info, ipc_info_name_array_t* table,
                                    mach_msg_type_number_t* table_count, ipc_info_tree_name_array_t* tree,
                                    mach_msg_type_number_t* tree_count) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   OutArray<ipc_info_name_t> list;
   ipc_info_space_t summary;
@@ -49,7 +50,7 @@ kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info
 }
 
 kern_return_t mach_port_space_basic_info(ipc_space_inspect_t task, ipc_info_space_basic_t* info) {
-  PortCall call(task);
+  PortCall call(task, NoTask::invalid_task, Strength::inspect);
   if (call.code() != KERN_SUCCESS) return call.code();
   ipc_info_space_basic_t basic;
   return call.store(ipc::space_basic_info(call.thread(), call.space(), basic), info, basic);
@@ -72,7 +73,7 @@ kern_return_t mach_port_get_refs(ipc_space_t task, mach_port_name_t name, mach_p
 
 kern_return_t mach_port_kobject(ipc_space_read_t task, mach_port_name_t name, natural_t* type,
                                 mach_vm_address_t* address) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   natural_t kind = 0;
   mach_vm_address_t object = 0;
@@ -100,7 +101,7 @@ kern_return_t mach_port_dnrequest_info(ipc_space_t task, mach_port_name_t name, 
 
 kern_return_t mach_port_get_set_status(ipc_space_read_t task, mach_port_name_t name, mach_port_name_array_t* members,
                                        mach_msg_type_number_t* count) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   OutArray<mach_port_name_t> list;
   uint32_t found = 0;
@@ -145,7 +146,7 @@ kern_return_t mach_port_set_seqno(ipc_space_t task, mach_port_name_t name, mach_
 
 kern_return_t mach_port_get_attributes(ipc_space_read_t task, mach_port_name_t name, mach_port_flavor_t flavor,
                                        mach_port_info_t info, mach_msg_type_number_t* count) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   mach_msg_type_number_t words = 0;
   if (!call.load(words, count)) return KERN_INVALID_ADDRESS;
@@ -167,7 +168,7 @@ kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_name_t name, 
 }
 
 kern_return_t mach_port_get_context(ipc_space_read_t task, mach_port_name_t name, mach_port_context_t* context) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   uint64_t found = 0;
   const kern_return_t code = ipc::port_get_context(call.thread(), call.space(), Name{name}, found);

@@ -3,18 +3,23 @@
 
 namespace portolan {
 
-PortCall::PortCall(mach_port_name_t task, NoTask otherwise) : memory_(g_process->segment) {
+kern_return_t not_a_task(const Trap& trap, mach_port_name_t name, kern_return_t otherwise) {
+  mach_port_type_t type = 0;
+  const kern_return_t known = ipc::port_type(trap.thread(), trap.space(), ipc::Name{name}, type);
+  return known == KERN_SUCCESS && (type & MACH_PORT_TYPE_SEND) != 0 ? otherwise : MACH_SEND_INVALID_DEST;
+}
+
+PortCall::PortCall(mach_port_name_t task, NoTask otherwise, Strength least) : memory_(g_process->segment) {
   if (!trap_.ok()) {
     code_ = MACH_SEND_INVALID_DEST;
     return;
   }
   space_ = trap_.space_named(task);
-  if (space_) return;
-  // A name that no message could be sent to answers as the message would; another port answers for itself.
-  mach_port_type_t type = 0;
-  const kern_return_t known = ipc::port_type(thread(), own_space(), ipc::Name{task}, type);
-  const bool sendable = known == KERN_SUCCESS && (type & MACH_PORT_TYPE_SEND) != 0;
-  code_ = sendable ? static_cast<kern_return_t>(otherwise) : MACH_SEND_INVALID_DEST;
+  if (!space_ && least != Strength::control) {
+    const Handle<ipc::Task> weaker = task_of_name(thread(), own_space(), ipc::Name{task}, least);
+    if (weaker) space_ = Handle<ipc::Space>{thread().segment().at(weaker).space};
+  }
+  if (!space_) code_ = not_a_task(trap_, task, static_cast<kern_return_t>(otherwise));
 }
 
 }  // namespace portolan
