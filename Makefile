@@ -4,8 +4,10 @@
 MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 SECONDS ?= 60
+OPS ?= 1000000
+SEED ?= 1
 
-.PHONY: build demo test test-all checks bench killpoints storm install lint format clean help
+.PHONY: build demo test test-all checks bench killpoints storm random fuzz install lint format clean help
 .NOTPARALLEL:
 
 build:
@@ -38,6 +40,15 @@ killpoints: build
 storm: build
 	@build/bin/storm --seconds $(SECONDS)
 
+random:
+	@scripts/install-deps build
+	@scripts/build release random
+	@build/bin/random --ops $(OPS) --seed $(SEED) --shrink
+
+fuzz:
+	@scripts/install-deps build lint
+	@scripts/fuzz $(SECONDS)
+
 # The tests need not be built for this. DESTDIR is honoured.
 install:
 	@scripts/install-deps build
@@ -63,6 +74,8 @@ help:
 	@echo 'make bench                measure; results in build/bench/results.json'
 	@echo 'make killpoints           die at every step of the kernel, and look'
 	@echo 'make storm SECONDS=60     kill processes at random, and look'
+	@echo 'make random OPS=1000000   random programs on the kernel and on a model of it (SEED=1)'
+	@echo 'make fuzz SECONDS=60      the same, led by libFuzzer: SECONDS for each target'
 	@echo 'make install PREFIX=DIR   install (default /usr/local); DESTDIR is honoured'
 	@echo 'make lint, make format    check, or put right, the look of the code'
 	@echo 'make clean                remove build/'

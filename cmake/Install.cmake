@@ -16,6 +16,13 @@ if(TARGET portolan)
   if(CMAKE_INSTALL_FULL_LIBDIR MATCHES "^(/usr)?/lib(/[^/]*-linux-gnu)?$")
     set(PORTOLAN_PC_RPATH)
   endif()
+  # As a rule below ${prefix}, so that pkg-config can be told another (--define-variable, --define-prefix).
+  foreach(dir LIBDIR INCLUDEDIR)
+    set(PORTOLAN_PC_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
+    if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
+      set(PORTOLAN_PC_${dir} "${CMAKE_INSTALL_${dir}}")
+    endif()
+  endforeach()
   configure_file(portolan.pc.in ${PROJECT_BINARY_DIR}/portolan.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/portolan.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -39,6 +39,12 @@ mach_msg_overwrite_trap(mach_msg_header_t* msg, mach_msg_option_t option, mach_m
                         mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
                         mach_msg_priority_t priority, mach_msg_header_t* rcv_msg, mach_msg_size_t rcv_limit);
 
+// mach_msg2_internal without the restart after a signal (messages 2.1, 10.1).
+PORTOLAN_EXPORT mach_msg_return_t mach_msg2_trap(void* data, mach_msg_option64_t options,
+                                                 uint64_t msgh_bits_and_send_size, uint64_t msgh_remote_and_local_port,
+                                                 uint64_t msgh_voucher_and_id, uint64_t desc_count_and_rcv_name,
+                                                 uint64_t rcv_size_and_priority, uint64_t timeout);
+
 // The process that a task's port, of any form, stands for; -1 in *x on failure. Touches no rights, does not
 // block.
 // Returns KERN_SUCCESS or KERN_FAILURE (tasks 1.5).

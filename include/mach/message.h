@@ -480,7 +480,7 @@ typedef uint8_t mach_msg_qos_t;
 #define MACH_MSG_PRIORITY_OVERRIDE_SHIFT 20
 #define MACH_MSG_PRIORITY_OVERRIDE_MASK  0xf00000
 
-// --- Options of mach_msg2 (the call comes later); the low half is that of mach_msg -----------------------
+// --- Options of mach_msg2; the low half is that of mach_msg ----------------------------------------------
 
 #define MACH64_MSG_OPTION_NONE             0x0ULL
 #define MACH64_SEND_MSG                    0x1ULL
@@ -623,6 +623,38 @@ PORTOLAN_EXPORT mach_msg_return_t mach_msg_send(mach_msg_header_t* msg);
 // Receives into msg, a buffer of msgh_size bytes, from the port or set that msgh_local_port names. Blocks
 // until a message comes; codes are the receive codes of mach_msg (messages 2).
 PORTOLAN_EXPORT mach_msg_return_t mach_msg_receive(mach_msg_header_t* msg);
+
+// mach_msg with the header in its arguments (messages 2.1); of the buffer, the message's bytes behind the header and the
+// count of descriptors are read. With MACH64_MSG_VECTOR `data` is one or two mach_msg_vector_t, for a message and its
+// auxiliary data, and the two sizes are numbers of vectors. A send says with one of MACH64_SEND_ANY, _MQ_CALL,
+// _KOBJECT_CALL and _DK_CALL what sort of destination it means. Of the timeout the low 32 bits count.
+//
+// Rights, waits, restarts and codes are those of mach_msg, and besides:
+// * nothing has changed: MACH_SEND_INVALID_OPTIONS, _AUX_TOO_SMALL, _AUX_TOO_LARGE, and MACH_RCV_INVALID_ARGUMENTS,
+//   which leaves a send that came before as it is;
+// * the rights of the header are destroyed: MACH_SEND_INVALID_OPTIONS if the destination is of another sort.
+PORTOLAN_EXPORT mach_msg_return_t mach_msg2_internal(void* data, mach_msg_option64_t options,
+                                                     uint64_t msgh_bits_and_send_size,
+                                                     uint64_t msgh_remote_and_local_port,
+                                                     uint64_t msgh_voucher_and_id, uint64_t desc_count_and_rcv_name,
+                                                     uint64_t rcv_size_and_priority, uint64_t timeout);
+
+// mach_msg2_internal, its words put together. The count of descriptors is taken from the message if that is complex.
+static inline mach_msg_return_t mach_msg2(void* data, mach_msg_option64_t options, mach_msg_header_t header,
+                                          mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+                                          mach_port_t rcv_name, uint64_t timeout, mach_msg_priority_t priority) {
+  const void* message = data;
+  mach_msg_size_t descriptors = 0;
+  if ((options & MACH64_SEND_MSG) != 0 && MACH_MSGH_BITS_IS_COMPLEX(header.msgh_bits)) {
+    if ((options & MACH64_MSG_VECTOR) != 0)
+      message = (const void*)(uintptr_t)((const mach_msg_vector_t*)data)->msgv_data;
+    descriptors = ((const mach_msg_base_t*)message)->body.msgh_descriptor_count;
+  }
+  return mach_msg2_internal(data, options, (uint64_t)send_size << 32 | header.msgh_bits,
+                            (uint64_t)header.msgh_local_port << 32 | header.msgh_remote_port,
+                            (uint64_t)(uint32_t)header.msgh_id << 32 | header.msgh_voucher_port,
+                            (uint64_t)rcv_name << 32 | descriptors, (uint64_t)priority << 32 | rcv_size, timeout);
+}
 
 // Releases what a received message, or one that was never sent, holds: the remote and voucher ports, the
 // rights in its descriptors, and memory whose descriptor has the deallocate bit. Leaves msgh_local_port

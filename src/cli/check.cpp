@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/command.hpp"
@@ -118,19 +119,19 @@ class Check : public Command {
   const char* question() const override { return "Find leaks"; }
   bool takes_program() const override { return true; }
 
-  void options(CLI::App& app) override {
-    app.add_option("--pile", leak_.pile, "a stack that still holds so many references is a leak (10)")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--grace", leak_.grace, "seconds for which a dead name may be kept (1)")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--kinds", kinds_,
-                   "which kinds count: piled, dead, unanswered; all: show what is merely held, too");
-    app.add_option("--ignore-fn", ignored_, "glob of functions that are never to blame; may be repeated");
-    app.add_option("--suppressions", suppression_files_, "file of leaks that are accepted; may be repeated");
-    app.add_flag("--gen-suppressions", generate_, "print a suppression for each leak");
-    app.add_option("--stacks", stacks_, "stacks shown of each leak, or all (1)");
-    app.add_option("--report", reports_, "text, json:FILE or junit:FILE; may be repeated");
-    app.add_option("--error-exitcode", error_exit_, "exit status for leaks (23)")->check(CLI::Range(0, 255));
+  void options(Options& options) override {
+    options.add("--pile N", &leak_.pile, "a stack that still holds so many references is a leak (10)")
+        .more_than(0);
+    options.add("--grace SECONDS", &leak_.grace, "seconds for which a dead name may be kept (1)").at_least(0);
+    options.add("--kinds SET", &kinds_,
+                "which kinds count: piled, dead, unanswered; all: show what is merely held, too");
+    options.add("--ignore-fn GLOB", &ignored_, "glob of functions that are never to blame; may be repeated");
+    options.add("--suppressions FILE", &suppression_files_,
+                "file of leaks that are accepted; may be repeated");
+    options.add("--gen-suppressions", &generate_, "print a suppression for each leak");
+    options.add("--stacks N|all", &stacks_, "stacks shown of each leak, or all (1)");
+    options.add("--report KIND", &reports_, "text, json:FILE or junit:FILE; may be repeated");
+    options.add("--error-exitcode N", &error_exit_, "exit status for leaks (23)").between(0, 255);
   }
 
   int run(const Globals& globals, const std::vector<std::string>& program) override {

@@ -2,6 +2,8 @@
 // The reports of check for programs: JSON (portolan.check/1) and JUnit XML.
 #include <mach/port.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/check.hpp"
 #include "inspect/words.hpp"
 

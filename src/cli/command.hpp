@@ -3,11 +3,12 @@
 // wrong.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "cli/options.hpp"
 
 namespace portolan::cli {
 
@@ -46,7 +47,7 @@ class Command {
   virtual const char* name() const = 0;
   virtual const char* summary() const = 0;   // half a line for `portolan` and `portolan help`
   virtual const char* question() const = 0;  // the group that it answers
-  virtual void options(CLI::App& app) = 0;
+  virtual void options(Options&) {}
   // `program`: what follows the options of run and check.
   virtual int run(const Globals& globals, const std::vector<std::string>& program) = 0;
   virtual bool takes_program() const { return false; }

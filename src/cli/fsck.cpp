@@ -2,6 +2,8 @@
 // portolan fsck: are the kernel's invariants whole? Read-only.
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/command.hpp"
 #include "cli/json.hpp"
 #include "cli/launch.hpp"
@@ -21,7 +23,6 @@ class Fsck : public Command {
   const char* name() const override { return "fsck"; }
   const char* summary() const override { return "check every invariant of the kernel"; }
   const char* question() const override { return "Is it sound"; }
-  void options(CLI::App&) override {}
 
   int run(const Globals& globals, const std::vector<std::string>&) override {
     const Source source(globals);

@@ -3,7 +3,9 @@
 #include <portolan_config.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "cli/command.hpp"
 #include "cli/launch.hpp"
@@ -39,18 +41,62 @@ int open_page(const std::string& command) {
   return kFound;
 }
 
-std::string options_text(Command& command) {
-  CLI::App app;
-  command.options(app);
-  std::string text = "portolan " + std::string(command.name()) + ": " + command.summary() + "\n\n";
-  for (const CLI::Option* option : app.get_options()) {
-    std::string names = option->get_name(false, true);
-    if (names == "--help" || names.empty()) continue;
-    std::string line = "  " + names;
-    if (line.size() < 26) line.resize(26, ' ');
-    text += line + "  " + option->get_description() + "\n";
+constexpr size_t kWidth = 80, kIndent = 26;
+constexpr const char* kGlobals =
+    "Global: -d DOMAIN, -i FILE, --json, --watch[=SECONDS], -w wide, -q quiet,\n"
+    "        -v verbose, -h, --version\n";
+
+// Words in lines of at most kWidth columns, those after the first indented.
+std::string wrapped(const std::string& text, size_t column) {
+  std::string lines;
+  std::istringstream words(text);
+  size_t at = column;
+  for (std::string word; words >> word;) {
+    if (at != column && at + 1 + word.size() > kWidth) {
+      lines += "\n" + std::string(column, ' ');
+      at = column;
+    }
+    if (at != column) {
+      lines += " ";
+      at++;
+    }
+    lines += word;
+    at += word.size();
   }
-  return text;
+  return lines;
+}
+
+std::string upper(std::string word) {
+  for (char& c : word)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return word;
+}
+
+// What follows the options on the command line.
+std::string objects_text(const Command& command, const Options& options) {
+  if (command.takes_program()) return " [--] PROGRAM [ARGUMENT...]";
+  for (const Option& option : options.all()) {
+    if (!option.positional()) continue;
+    const bool several = std::holds_alternative<std::vector<std::string>*>(option.target);
+    return several ? " [" + upper(option.names) + "...]" : " " + upper(option.names);
+  }
+  return "";
+}
+
+std::string options_text(Command& command) {
+  Options options;
+  command.options(options);
+  std::string text = "portolan " + std::string(command.name()) + ": " + command.summary() + "\n\n";
+  text += "  portolan " + std::string(command.name()) + (options.all().empty() ? "" : " [OPTION]") +
+          objects_text(command, options) + "\n\n";
+  for (const Option& option : options.all()) {
+    const std::string names = option.positional() ? upper(option.names) : option.names;
+    std::string line = "  " + names + (option.value.empty() ? "" : " " + option.value);
+    line.resize(std::max(kIndent, line.size() + 2), ' ');
+    text += line + wrapped(option.description, kIndent) + "\n";
+  }
+  if (!options.all().empty()) text += "\n";
+  return text + kGlobals + "Manual: portolan-" + command.name() + "(1)\n";
 }
 
 }  // namespace
@@ -68,9 +114,7 @@ std::string overview(const std::vector<std::unique_ptr<Command>>& commands) {
     name.resize(10, ' ');
     text += name + command->summary() + "\n";
   }
-  text +=
-      "\nGlobal: -d DOMAIN, -i FILE, --json, --watch[=SECONDS], -w wide, -q quiet, -v verbose, -h, "
-      "--version\n";
+  text += std::string("\n") + kGlobals;
   text += "More:   portolan help COMMAND; portolan help ";
   for (const Topic& topic : kTopics)
     text += std::string(topic.name) + (&topic == &kTopics[kTopicCount - 1] ? "\n" : ", ");

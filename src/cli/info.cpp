@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/command.hpp"
@@ -130,7 +131,6 @@ class Info : public Command {
   const char* name() const override { return "info"; }
   const char* summary() const override { return "the domain at a glance: size, guard, launchd, limits"; }
   const char* question() const override { return "Is it sound"; }
-  void options(CLI::App&) override {}
 
   int run(const Globals& globals, const std::vector<std::string>&) override {
     std::optional<Source> source;
@@ -182,7 +182,8 @@ class Info : public Command {
 
   static std::string text(const Source& source, const Facts& facts) {
     const Snapshot& s = facts.snapshot;
-    std::string text = first_line(source.live() ? source.name() + ", " + source.path() : source.path());
+    std::string text =
+        first_line(source.name() == source.path() ? source.path() : source.name() + ", " + source.path());
     if (s.lost) text += "LOST     the segment was damaged or removed: every call in it fails\n";
     text += "kernel   " + plural(facts.tasks, "task") + ", " + plural(facts.names, "name") + ", " +
             plural(s.ports_live, "port") + ", " + plural(s.messages, "message") + "; " +

@@ -4,6 +4,8 @@
 #include <portolan_config.h>
 #include <time.h>
 
+#include <nlohmann/json.hpp>
+
 #include "inspect/words.hpp"
 
 namespace portolan::cli {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all JSON documents share (portolan-json(5)). Ports and names are strings; keys keep the order they are
-// written in.
+// written in. Whoever makes one includes <nlohmann/json.hpp> too, which takes a while to compile.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "inspect/ends.hpp"

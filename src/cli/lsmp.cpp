@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "cli/command.hpp"
@@ -26,19 +27,19 @@ class Lsmp : public Command {
   const char* summary() const override { return "every name of a task, and who is at the other end"; }
   const char* question() const override { return "Who holds what"; }
 
-  void options(CLI::App& app) override {
-    app.add_option("-p", pid_, "the task with this pid");
-    app.add_flag("-a", all_, "all tasks");
-    app.add_flag("-l", long_, "as -v");
-    app.add_option("-j", path_, "write JSON to this file as well");
-    app.add_option("--right", rights_, "only these: send, recv, send-once, set, dead");
-    app.add_option("--sort", style_.sort, "name, port, urefs, queue or rights")
-        ->check(CLI::IsMember({"name", "port", "urefs", "queue", "rights"}));
-    app.add_option("-n", style_.most, "at most so many rows");
-    app.add_flag("--fold", style_.fold, "rows alike become one");
-    app.add_flag("--sites", style_.sites, "where each name was acquired");
-    app.add_flag("--classic", classic_, "Darwin's columns, and Darwin's JSON for -j");
-    app.add_option("task", tasks_, "tasks: pid, program name or quoted glob");
+  void options(Options& options) override {
+    options.add("-p PID", &pid_, "the task with this pid");
+    options.add("-a", &all_, "all tasks");
+    options.add("-l", &long_, "as -v");
+    options.add("-j FILE", &path_, "write JSON to this file as well");
+    options.add("--right SET", &rights_, "only these: send, recv, send-once, set, dead");
+    options.add("--sort KEY", &style_.sort, "name, port, urefs, queue or rights")
+        .one_of({"name", "port", "urefs", "queue", "rights"});
+    options.add("-n COUNT", &style_.most, "at most so many rows");
+    options.add("--fold", &style_.fold, "rows alike become one");
+    options.add("--sites", &style_.sites, "where each name was acquired");
+    options.add("--classic", &classic_, "Darwin's columns, and Darwin's JSON for -j");
+    options.add("task", &tasks_, "tasks: pid, program name or quoted glob");
   }
 
   int run(const Globals& globals, const std::vector<std::string>&) override {

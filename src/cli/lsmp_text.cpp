@@ -3,6 +3,7 @@
 #include <mach/port.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cli/lsmp.hpp"
 #include "cli/table.hpp"

@@ -36,17 +36,17 @@ struct Parsed {
   double watch = 0;
   bool help = false, version = false;
 
-  void add_to(CLI::App& app) {
-    app.set_help_flag();
-    app.add_option("-d,--domain", globals.domain, "the domain: a name, or a directory if it has a slash");
-    app.add_option("-i,--input", globals.input, "read this copied segment instead");
-    app.add_flag("--json{1}", json, "one JSON document");
-    app.add_option("--watch", watch, "again and again, every so many seconds");
-    app.add_flag("-w,--wide", globals.wide, "cut nothing");
-    app.add_flag("-q,--quiet", globals.quiet, "say only what matters");
-    app.add_flag("-v,--verbose", globals.verbose, "say more");
-    app.add_flag("-h,--help", help, "the manual page");
-    app.add_flag("--version", version, "the version");
+  void add_to(Options& options) {
+    options.add("-d,--domain DOMAIN", &globals.domain,
+                "the domain: a name, or a directory if it has a slash");
+    options.add("-i,--input FILE", &globals.input, "read this copied segment instead");
+    options.add("--json", &json, "one JSON document").with_optional_value();
+    options.add("--watch", &watch, "again and again, every so many seconds").with_optional_value();
+    options.add("-w,--wide", &globals.wide, "cut nothing");
+    options.add("-q,--quiet", &globals.quiet, "say only what matters");
+    options.add("-v,--verbose", &globals.verbose, "say more");
+    options.add("-h,--help", &help, "the manual page");
+    options.add("--version", &version, "the version");
   }
   void finish() {
     if (json > 1)
@@ -72,47 +72,6 @@ size_t distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
-// Does this option take the next word as its value? `--pile=3` brings its own.
-bool takes_value(const CLI::App& app, const std::string& word) {
-  if (word == "--watch" || (word.find('=') != std::string::npos && word.rfind("--", 0) == 0)) return false;
-  if (word.size() > 2 && word[1] != '-') return false;  // -dNAME
-  const CLI::Option* option = app.get_option_no_throw(word);
-  return option != nullptr && option->get_expected_min() > 0 && option->get_type_size() > 0;
-}
-
-// How many of the words are options, before the first that is something else. `--` counts as the last of
-// them.
-size_t count_options(const CLI::App& app, const std::vector<std::string>& words) {
-  size_t at = 0;
-  while (at < words.size()) {
-    if (words[at] == "--") return at + 1;
-    if (words[at].size() < 2 || words[at][0] != '-') return at;
-    at += takes_value(app, words[at]) ? 2 : 1;
-  }
-  return std::min(at, words.size());
-}
-
-void parse(CLI::App& app, std::vector<std::string> words) {
-  std::vector<std::string> known;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  for (const std::string& word : words) {
-    if (word == "--") break;
-    if (word.size() < 3 || word.rfind("--", 0) != 0) continue;
-    const std::string name = word.substr(0, word.find('='));
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      throw Failure{kUsage, "there is no option " + name, nearest(name, known)};
-  }
-  for (std::string& word : words)
-    if (word == "--watch") word = "--watch=1";  // its value is optional and never a word of its own
-  std::reverse(words.begin(), words.end());
-  try {
-    app.parse(std::move(words));
-  } catch (const CLI::ParseError& error) {
-    throw Failure{kUsage, error.what(), ""};
-  }
-}
-
 [[noreturn]] void unknown_command(const std::string& word, const Commands& commands) {
   std::vector<std::string> names{"help"};
   for (const auto& command : commands) names.push_back(command->name());
@@ -126,13 +85,13 @@ int dispatch(std::vector<std::string> words, std::string& who, const std::string
   std::vector<std::string> before;
   {
     Parsed leading;
-    CLI::App app;
-    leading.add_to(app);
-    const size_t count = count_options(app, words);
+    Options options;
+    leading.add_to(options);
+    const size_t count = options.count(words);
     before.assign(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count));
     words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count));
     if (words.empty()) {
-      parse(app, before);
+      options.parse(before);
       if (leading.version) {
         show("portolan " PORTOLAN_VERSION "\n");
         return kFine;
@@ -154,18 +113,18 @@ int dispatch(std::vector<std::string> words, std::string& who, const std::string
   who = "portolan " + word;
 
   Parsed parsed;
-  CLI::App app;
-  parsed.add_to(app);
-  command.options(app);
+  Options options;
+  parsed.add_to(options);
+  command.options(options);
   std::vector<std::string> program;
   if (command.takes_program()) {
-    const size_t count = count_options(app, words);
+    const size_t count = options.count(words);
     program.assign(words.begin() + static_cast<std::ptrdiff_t>(count), words.end());
     words.resize(count);
     if (!words.empty() && words.back() == "--") words.pop_back();
   }
   words.insert(words.begin(), before.begin(), before.end());
-  parse(app, words);
+  options.parse(words);
   if (parsed.help) return help(word, commands);
   parsed.finish();
   return command.run(parsed.globals, program);

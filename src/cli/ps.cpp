@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/json.hpp"
@@ -96,11 +97,12 @@ class Ps : public Command {
   const char* summary() const override { return "one line a task: what it holds, how fast it grows"; }
   const char* question() const override { return "Who is there"; }
 
-  void options(CLI::App& app) override {
-    app.add_option("--sort", sort_,
-                   "pid, program, names, send, recv, once, dead, urefs, queued, msgs or growth")
-        ->check(CLI::IsMember({"pid", "program", "names", "send", "recv", "once", "dead", "urefs", "queued",
-                               "msgs", "growth"}));
+  void options(Options& options) override {
+    options
+        .add("--sort KEY", &sort_,
+             "pid, program, names, send, recv, once, dead, urefs, queued, msgs or growth")
+        .one_of(
+            {"pid", "program", "names", "send", "recv", "once", "dead", "urefs", "queued", "msgs", "growth"});
   }
 
   int run(const Globals& globals, const std::vector<std::string>&) override {

@@ -17,9 +17,9 @@ class Run : public Command {
   const char* question() const override { return "Start"; }
   bool takes_program() const override { return true; }
 
-  void options(CLI::App& app) override {
-    app.add_flag("--fresh", fresh_, "in a new domain of its own, removed at the end");
-    app.add_flag("--sites", sites_, "record the stack that acquires each right");
+  void options(Options& options) override {
+    options.add("--fresh", &fresh_, "in a new domain of its own, removed at the end");
+    options.add("--sites", &sites_, "record the stack that acquires each right");
   }
 
   int run(const Globals& globals, const std::vector<std::string>& program) override {

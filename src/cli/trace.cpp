@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/json.hpp"
@@ -105,13 +106,13 @@ class Trace : public Command {
   const char* summary() const override { return "who holds the other ends of a task's ports"; }
   const char* question() const override { return "Who holds what"; }
 
-  void options(CLI::App& app) override {
-    app.add_option("--sites", seconds_, "record stacks in the running task for so many seconds first")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--right", rights_, "only these names of the task: send, recv, send-once, dead");
-    app.add_option("--with", with_, "only this other end: pid, program name or quoted glob");
-    app.add_flag("--names", names_, "list the pairs of names");
-    app.add_option("task", task_, "pid or program name");
+  void options(Options& options) override {
+    options.add("--sites SECONDS", &seconds_, "record stacks in the running task for so many seconds first")
+        .more_than(0);
+    options.add("--right SET", &rights_, "only these names of the task: send, recv, send-once, dead");
+    options.add("--with TASK", &with_, "only this other end: pid, program name or quoted glob");
+    options.add("--names", &names_, "list the pairs of names");
+    options.add("task", &task_, "pid or program name");
   }
 
   int run(const Globals& globals, const std::vector<std::string>&) override {
@@ -121,23 +122,21 @@ class Trace : public Command {
       throw Failure{kUsage, "--right: no such right in " + rights_, "--right send,recv,send-once,dead"};
     const Source source(globals);
     uint64_t since = 0;
-    uint64_t before = 0;
     if (seconds_) {
       const Snapshot start = source.snapshot();
-      const TaskInfo& task = select_task(start, task_, "trace");
+      select_task(start, task_, "trace");  // before anybody waits for nothing
       since = start.taken_ns;
-      before = task.names.size();
       Recording recording(source);
       pause_seconds(*seconds_);
     }
     return repeat(globals, [&](bool paged) {
-      once(globals, source, since, before, paged);
+      once(globals, source, since, paged);
       return static_cast<int>(kFine);
     });
   }
 
  private:
-  void once(const Globals& globals, const Source& source, uint64_t since, uint64_t before, bool paged) const {
+  void once(const Globals& globals, const Source& source, uint64_t since, bool paged) const {
     const Snapshot snapshot = source.snapshot();
     const TaskInfo& task = select_task(snapshot, task_, "trace");
     const Ends ends(snapshot);
@@ -164,7 +163,7 @@ class Trace : public Command {
     if (mask_ != ~0u) text += "; " + rights_text(mask_) + " only";
     text += "\n\n" + table(task, holders, width);
     if (names_) text += "\n" + pairs(holders, width);
-    text += "\n" + verdict(task, holders, guilty, before, colours, width);
+    text += "\n" + verdict(task, holders, guilty, colours, width);
     show(text, paged);
   }
 
@@ -187,7 +186,10 @@ class Trace : public Command {
                  {" THE OTHER END HOLDS", false, 18}});
     for (const Holder& holder : holders) {
       std::vector<std::string> theirs;
-      for (const auto& [word, count] : holder.kobjects) theirs.push_back(word + " " + grouped(count));
+      std::vector<std::pair<std::string, uint64_t>> objects(holder.kobjects.begin(), holder.kobjects.end());
+      std::stable_sort(objects.begin(), objects.end(),
+                       [](const auto& a, const auto& b) { return a.second > b.second; });
+      for (const auto& [word, count] : objects) theirs.push_back(word + " " + grouped(count));
       for (const std::string& text : holding_texts(holder.holds)) theirs.push_back(text);
       const std::vector<std::string> left = packed(holding_texts(holder.target_holds), 24),
                                      right = packed(theirs, 26);
@@ -210,7 +212,7 @@ class Trace : public Command {
   }
 
   std::string verdict(const TaskInfo& task, const std::vector<Holder>& holders, const Guilty& guilty,
-                      uint64_t before, bool colours, unsigned width) const {
+                      bool colours, unsigned width) const {
     std::string text;
     if (!holders.empty() && stands_out(task, holders[0])) {
       const Holder& most = holders[0];
@@ -229,26 +231,29 @@ class Trace : public Command {
     } else {
       text += "no other end has most of its names";
     }
-    if (seconds_) {
-      const uint64_t came = task.names.size() > before ? task.names.size() - before : 0;
-      text += "; " + plural(came, "name") + " more came in these " + decimal_plain(*seconds_) + " s";
-    }
     if (guilty.stack == nullptr) {
       const char* why =
           seconds_ ? "nothing was acquired while sites were recorded" : "unknown, sites are off";
       text += "\n" + inked(">>", Ink::guilty, colours) + " where: " + why + "\n";
     } else {
       const auto& frame = *guilty.stack->guilty_frame();
-      const std::string share = guilty.names == guilty.known ? "all" : grouped(guilty.names);
-      text += ", " + share + " of " + grouped(guilty.known) + " with a stack from\n";
+      const std::string share = guilty.names == guilty.known ? "all" : grouped(guilty.names) + " of them";
+      text += "; " +
+              (seconds_ ? plural(guilty.known, "name") + " got references in these " +
+                              decimal_plain(*seconds_) + " s, "
+                        : plural(guilty.known, "name") + " with a stack, ") +
+              share + " from\n";
       std::string line = place_text(frame);
       line += (line.empty() ? "" : "  ") + function_text(frame);
       if (!guilty.stack->call.empty()) line += "  by " + guilty.stack->call + "()";
       text += inked(">>", Ink::guilty, colours) + " " +
               inked(width == 0 ? line : cut_middle(line, width - 3), Ink::guilty, colours) + "\n";
     }
-    text += "next  portolan check " + task.program + "              every stack, what was released\n";
-    text += "      portolan lsmp " + task.program + " --right dead    name by name\n";
+    const std::string check = "portolan check ./" + task.program;
+    const std::string lsmp = "portolan lsmp " + task.program + " --right dead";
+    const size_t column = std::max(check.size(), lsmp.size()) + 4;
+    text += "next  " + check + std::string(column - check.size(), ' ') + "every stack, what was released\n";
+    text += "      " + lsmp + std::string(column - lsmp.size(), ' ') + "name by name\n";
     return text;
   }
 

@@ -34,6 +34,7 @@ constexpr Invariant kInvariants[] = {
     {"Q3", "`refs` of a set equals its holders"},
     {"R1",
      "a request is on its port's list exactly until it fires, and named by its entry unless it is an orphan"},
+    {"R2", "a port's armed requests are the first on its list"},
     {"M1", "a message is in exactly one queue, grant, work list or hand"},
     {"M2", "a message carries what its edges say, and its data hang on it alone"},
     {"S2", "an object in hand is named by exactly one hold, and exists"},

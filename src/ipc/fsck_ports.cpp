@@ -98,7 +98,8 @@ void Walk::walk_requests(uint32_t index) {
       report_.add("R1", port_text(index), ": request ", walk, " is listed, but says otherwise");
     walk_kept(request.kmsg, kKmsgReserved, index, "R1");
     add_send_once(request.notify, {Holder::kRequest, index});
-    if (request.state == kRequestArmed) armed++;
+    if (request.state == kRequestArmed && armed++ != count)
+      report_.add("R2", port_text(index), ": request ", walk, " is armed, but listed after one that is not");
     before = walk;
     count++;
   }

@@ -39,30 +39,61 @@ Cell<uint32_t>& body_word(const Segment& segment, const Kmsg& kmsg, uint32_t off
   return *reinterpret_cast<Cell<uint32_t>*>(const_cast<uint8_t*>(bytes));
 }
 
-bool body_copy_in(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t from) {
-  uint32_t left = kmsg.size - kHeaderSize;
+namespace {
+
+// Calls `copy(bytes, count)` for the pieces of what lies behind the header, until it says false.
+template <class Copy>
+bool each_piece(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t left, Copy&& copy) {
   if (left == 0) return true;
-  if (kmsg.body_head == 0) return user.copy_in(const_cast<uint8_t*>(kmsg.inline_body), from, left);
-  for (Handle<Data> handle{kmsg.body_head}; left != 0; handle.index = segment.at(handle).link) {
-    const uint32_t part = std::min(left, kDataPayload);
-    if (!user.copy_in(segment.at(handle).bytes, from, part)) return false;
-    from += part;
+  if (kmsg.body_head == 0) return copy(const_cast<uint8_t*>(kmsg.inline_body) + offset, left);
+  uint32_t at = offset % kDataPayload;
+  for (Data* chunk = &chunk_at(segment, kmsg.body_head, offset);; chunk = &segment.at(Handle<Data>{chunk->link})) {
+    const uint32_t part = std::min(left, kDataPayload - at);
+    if (!copy(chunk->bytes + at, part)) return false;
     left -= part;
+    if (left == 0) return true;
+    at = 0;
   }
-  return true;
+}
+
+bool copy_in(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t size, UserMemory& user, uint64_t from) {
+  return each_piece(segment, kmsg, offset, size, [&](uint8_t* bytes, uint32_t part) {
+    const uint64_t at = from;
+    from += part;
+    return user.copy_in(bytes, at, part);
+  });
+}
+
+bool copy_out(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t size, UserMemory& user, uint64_t to) {
+  return each_piece(segment, kmsg, offset, size, [&](const uint8_t* bytes, uint32_t part) {
+    const uint64_t at = to;
+    to += part;
+    return user.copy_out(at, bytes, part);
+  });
+}
+
+}  // namespace
+
+bool body_copy_in(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t from) {
+  return copy_in(segment, kmsg, 0, kmsg.size - kHeaderSize, user, from);
 }
 
 bool body_copy_out(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t to) {
-  uint32_t left = kmsg.size - kHeaderSize;
-  if (left == 0) return true;
-  if (kmsg.body_head == 0) return user.copy_out(to, kmsg.inline_body, left);
-  for (Handle<Data> handle{kmsg.body_head}; left != 0; handle.index = segment.at(handle).link) {
-    const uint32_t part = std::min(left, kDataPayload);
-    if (!user.copy_out(to, segment.at(handle).bytes, part)) return false;
-    to += part;
-    left -= part;
-  }
+  return copy_out(segment, kmsg, 0, kmsg.size - kHeaderSize, user, to);
+}
+
+bool aux_copy_in(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t from) {
+  const uint32_t offset = kmsg.size - kHeaderSize;
+  if (!copy_in(segment, kmsg, offset, kmsg.aux, user, from)) return false;
+  body_word(segment, kmsg, offset).init(kmsg.aux);
+  body_word(segment, kmsg, offset + 4).init(0);
   return true;
+}
+
+bool aux_copy_out(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t to) {
+  if (kmsg.aux != 0) return copy_out(segment, kmsg, kmsg.size - kHeaderSize, kmsg.aux, user, to);
+  const mach_msg_aux_header_t none{};
+  return user.copy_out(to, &none, sizeof none);
 }
 
 Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
@@ -90,7 +121,7 @@ Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offs
   return d;
 }
 
-Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size) {
+Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size, uint32_t aux) {
   const Handle<Kmsg> handle = txn.allocate<Kmsg>();
   Kmsg& kmsg = txn.segment().at(handle);
   kmsg.link.init(0);
@@ -101,21 +132,22 @@ Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size) {
                                &kmsg.body_head, &kmsg.body_tail, &kmsg.seqno, &kmsg.flags})
     cell->init(0);
   kmsg.size.init(size);
+  kmsg.aux.init(aux);
   kmsg.id.init(0);
   kmsg.edge_in.init(kBodyFirst);
   kmsg.edge_out.init(kBodyFirst);
   return handle;
 }
 
-Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size) {
+Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux) {
   Handle<Kmsg> handle;
   const int code = transact(self, Needs{}.with<Kmsg>(), [&](Txn& txn) {
-    handle = kmsg_make(txn, size);
+    handle = kmsg_make(txn, size, aux);
     txn.hold(kHoldKmsg, handle.index);
     return 0;
   });
   if (code != 0) return {};
-  const uint32_t body = size - kHeaderSize;
+  const uint32_t body = size - kHeaderSize + aux;
   if (body <= kKmsgInline) return handle;
   Kmsg& kmsg = self.segment().at(handle);
   for (uint32_t made = 0; made < body;) {

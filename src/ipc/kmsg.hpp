@@ -16,12 +16,22 @@ namespace portolan::ipc {
 
 inline constexpr uint32_t kHeaderSize = sizeof(mach_msg_header_t);
 inline constexpr uint32_t kBodyFirst = 4;  // of the body: descriptors follow their count
+inline constexpr uint32_t kAuxMax = 1024;  // bytes of auxiliary data
+// Memory out of line up to this size is small (messages 1.6).
+#if defined(__aarch64__)
+inline constexpr uint32_t kSmallOol = 32u << 10;
+#else
+inline constexpr uint32_t kSmallOol = 16u << 10;
+#endif
 
 // -- the body
 // The word at this offset of the body, a multiple of 4.
 Cell<uint32_t>& body_word(const Segment& segment, const Kmsg& kmsg, uint32_t offset);
 bool body_copy_in(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t from);
 bool body_copy_out(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t to);
+// Auxiliary data (messages 2.1) lie behind the body; their first words say their size.
+bool aux_copy_in(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t from);
+bool aux_copy_out(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t to);
 
 // One descriptor, read from a body in either form.
 struct Descriptor {
@@ -36,10 +46,10 @@ struct Descriptor {
 Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offset);
 
 // -- making
-// A message whose body fits into it, in the caller's hand. Needs: one Kmsg.
-Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size);
-// A message of this size with room for its body, held as kHoldKmsg. Empty: no memory.
-Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size);
+// A message whose body and auxiliary data fit into it, in the caller's hand. Needs: one Kmsg.
+Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size, uint32_t aux = 0);
+// A message of this size with room for its body and so much auxiliary data, held as kHoldKmsg. Empty: no memory.
+Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux = 0);
 // Steps 6 to 8 of messages 5.1 on a body copied in. MACH_MSG_SUCCESS or the code.
 mach_msg_return_t kmsg_check_descriptors(const Segment& segment, const Kmsg& kmsg);
 // Step 12: rights and memory of the body (messages 5.4). On error what was taken stays in the message.

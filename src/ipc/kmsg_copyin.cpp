@@ -11,7 +11,6 @@ namespace {
 
 constexpr uint32_t kRightsMax = 16383;
 constexpr uint32_t kPhysicalTotal = 7u << 20;
-constexpr uint32_t kSmallOol = 16u << 10;
 constexpr unsigned kChunksAtOnce = 8;
 
 uint32_t third_word(uint32_t old, uint32_t disposition) { return (old & 0xff00ffffu) | disposition << 16; }
@@ -147,6 +146,8 @@ void close_descriptor(Thread& self, Kmsg& kmsg, const Descriptor& d) {
     if (d.type == MACH_MSG_OOL_PORTS_DESCRIPTOR) {
       Cell<uint32_t>& third = body_word(txn.segment(), kmsg, d.offset + 8);
       txn.set(third, third_word(third, received_disposition(d.disposition)));
+    } else {
+      txn.set(body_word(txn.segment(), kmsg, d.offset + 4), static_cast<uint32_t>(d.address % kPage));
     }
     txn.set(kmsg.array_in, 0);
     txn.set(kmsg.edge_in, d.offset + d.length);

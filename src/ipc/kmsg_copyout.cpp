@@ -16,6 +16,7 @@ struct Out {
   UserMemory& user;
   bool guarded;
   uint64_t buffer;
+  bool back;
 
   Segment& segment() const { return self.segment(); }
   Kmsg& kmsg() const { return segment().at(handle); }
@@ -82,7 +83,8 @@ mach_msg_return_t give_guarded(const Out& out, const Descriptor& d) {
     if (name.valid() && immovable) {
       Locked<Port> port = txn.lock(Handle<Port>{port_index});
       txn.set(port->context, context);
-      txn.set(port->state, port->state | kPortGuarded | kPortImmovable);
+      // Back at its sender it can be moved, or the message could not be sent again.
+      txn.set(port->state, port->state | kPortGuarded | (out.back ? 0u : kPortImmovable));
     }
     constexpr uint32_t kUnguarded = MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
     const uint32_t flags = immovable ? d.flags & ~kUnguarded : d.flags | kUnguarded;
@@ -128,11 +130,17 @@ void finish_memory(const Out& out, const Descriptor& d, uint64_t address, bool d
   }
 }
 
+// Large virtual copies lie where they lay in the sender's page, everything else at the start of one.
+uint64_t offset_in_page(const Out& out, const Descriptor& d) {
+  const bool keeps = d.copy == MACH_MSG_VIRTUAL_COPY && d.count > kSmallOol;
+  return keeps ? out.word(d, 1) % kPage : 0;
+}
+
 mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
   const bool deallocate = d.copy == MACH_MSG_VIRTUAL_COPY;
   uint64_t address = 0;
   if (d.count != 0) {
-    address = out.user.map(d.count);
+    address = out.user.map(d.count, offset_in_page(out, d));
     const bool copied = address != 0 && copy_chain(out, d.word, address);
     if (address != 0 && !copied) out.user.unmap(address, d.count);
     if (!copied) {
@@ -146,7 +154,7 @@ mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
 
 mach_msg_return_t give_array(const Out& out, const Descriptor& d) {
   mach_msg_return_t bits = MACH_MSG_SUCCESS;
-  const uint64_t address = d.count == 0 ? 0 : out.user.map(size_t{d.count} * 4);
+  const uint64_t address = d.count == 0 ? 0 : out.user.map(size_t{d.count} * 4, 0);
   const bool lost = d.count != 0 && address == 0;
   Handle<Data> chunk{d.word};
   for (uint32_t i = 0; i < d.count; i++) {
@@ -175,7 +183,7 @@ mach_msg_return_t give_array(const Out& out, const Descriptor& d) {
 
 mach_msg_return_t kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Kmsg> handle, UserMemory& user,
                                     bool guarded, uint64_t buffer, bool back) {
-  const Out out{self, space, handle, user, guarded || back, buffer};
+  const Out out{self, space, handle, user, guarded || back, buffer, back};
   Kmsg& kmsg = out.kmsg();
   mach_msg_return_t bits = MACH_MSG_SUCCESS;
   while (kmsg.converted_out < kmsg.converted_in) {

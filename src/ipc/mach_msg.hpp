@@ -9,11 +9,21 @@ namespace portolan::ipc {
 
 inline constexpr uint32_t kSendSizeMax = 50331580;  // messages 1.6
 
+// What mach_msg2 says besides (messages 2.1): the header, which is in its arguments and not in the buffer.
+struct GivenHeader {
+  mach_msg_header_t header;
+  uint32_t descriptors;
+  uint64_t call;      // the one of MACH64_SEND_ANY, _MQ_CALL, _KOBJECT_CALL and _DK_CALL
+  uint64_t aux;       // auxiliary data, with their header
+  uint32_t aux_size;  // 0: none
+};
+
 struct SendArguments {
   uint64_t buffer;
   mach_msg_option_t option;
   uint32_t size;
   mach_msg_timeout_t timeout;
+  const GivenHeader* given = nullptr;  // null: the header is in the buffer
 };
 // Every MACH_SEND_ code of messages 4. Consumes the rights that the message names unless the code's state is U; after a
 // state P code they are back, and the buffer says under which names.
@@ -26,6 +36,10 @@ struct ReceiveArguments {
   uint32_t size;
   mach_port_name_t name;
   mach_msg_timeout_t timeout;
+  mach_port_name_t peer = MACH_PORT_NULL;  // of a MACH_RCV_SYNC_WAIT
+  bool vector = false;                     // a message whose auxiliary data do not fit is too large
+  uint64_t aux = 0;                        // where auxiliary data go
+  uint32_t aux_size = 0;                   // 0: nowhere
 };
 // Every MACH_RCV_ code of messages 4. The rights in the message enter the space.
 mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& user, const ReceiveArguments& arguments);

@@ -5,8 +5,11 @@
 // to its queue and destroys what is in hand, as the death of a receiver may (KERNEL rule 11).
 #include <string.h>
 
+#include <algorithm>
+
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
+#include "ipc/mutant.hpp"
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
 #include "segment/wait.hpp"
@@ -25,6 +28,13 @@ struct Receive {
   const ReceiveArguments& arguments;
 
   Segment& segment() const { return self.segment(); }
+  // What a sender must know of our options (mqueue.hpp).
+  uint32_t wants() const {
+    const auto option = static_cast<uint32_t>(arguments.option);
+    const uint32_t wanted = option & (MACH_RCV_LARGE | MACH_RCV_TRAILER_MASK);
+    if (!arguments.vector) return wanted;
+    return wanted | kWantsAux | std::min(arguments.aux_size, kAuxMax) << kWantsAuxShift;
+  }
   bool polls() const { return (arguments.option & MACH_RCV_TIMEOUT) != 0 && arguments.timeout == 0; }
 };
 
@@ -82,6 +92,8 @@ mach_msg_header_t make_header(const Kmsg& kmsg, uint32_t size, const HeaderOut& 
   const uint32_t bits = kmsg.bits;
   header.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSGH_BITS_LOCAL(bits), MACH_MSGH_BITS_REMOTE(bits), 0,
                                         bits & MACH_MSGH_BITS_COMPLEX);
+  if (mutant(Mutant::wrong_disposition) && MACH_MSGH_BITS_REMOTE(header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE)
+    header.msgh_bits -= MACH_MSG_TYPE_PORT_SEND_ONCE - MACH_MSG_TYPE_PORT_SEND;
   header.msgh_size = size;
   header.msgh_remote_port = out.remote.value;
   header.msgh_local_port = out.local.value;
@@ -121,6 +133,7 @@ bool receive_short(Txn& txn, const Receive& receive, Handle<Kmsg> handle, ShortM
   Kmsg& kmsg = txn.segment().at(handle);
   if (kmsg.body_head != 0 || (kmsg.bits & MACH_MSGH_BITS_COMPLEX) != 0) return false;
   if (txn.segment().at(Handle<Port>{kmsg.remote}).armed != 0) return false;
+  if (receive.arguments.aux_size != 0) return false;
   HeaderOut header;
   header.remote = Name{kmsg.local};
   if (header.remote.valid()) {
@@ -163,23 +176,23 @@ Locked<Port> own_port(Txn& txn, Handle<Space> handle, Name name) {
 
 void look_at_port(Txn& txn, const Receive& receive, Locked<Port>& port, Found& found) {
   const ReceiveArguments& a = receive.arguments;
-  found.picked = mqueue_take(txn, port, a.size, static_cast<uint32_t>(a.option));
+  found.picked = mqueue_take(txn, port, a.size, receive.wants());
   found.waits = !found.picked.kmsg && !found.picked.too_large;
-  if (found.waits && !receive.polls()) mqueue_wait_on_port(txn, port, a.size, static_cast<uint32_t>(a.option));
+  if (found.waits && !receive.polls()) mqueue_wait_on_port(txn, port, a.size, receive.wants());
 }
 
 void look_at_set(Txn& txn, const Receive& receive, Locked<Pset>& pset, Found& found) {
   const ReceiveArguments& a = receive.arguments;
-  found.picked = mqueue_take_from_set(txn, pset, a.size, static_cast<uint32_t>(a.option));
+  found.picked = mqueue_take_from_set(txn, pset, a.size, receive.wants());
   found.waits = !found.picked.kmsg && !found.picked.too_large && !found.picked.again;
-  if (found.waits && !receive.polls()) mqueue_wait_on_set(txn, pset, a.size, static_cast<uint32_t>(a.option));
+  if (found.waits && !receive.polls()) mqueue_wait_on_set(txn, pset, a.size, receive.wants());
 }
 
 // Looks for a message and, if there is none, puts the frame on the object's list.
 void look(Txn& txn, const Receive& receive, Found& found) {
   const Name name{receive.arguments.name};
   Locked<Port> port = own_port(txn, receive.space, name);
-  if (port) {
+  if (port && !MACH_PORT_VALID(receive.arguments.peer)) {
     look_at_port(txn, receive, port, found);
     return;
   }
@@ -187,6 +200,9 @@ void look(Txn& txn, const Receive& receive, Found& found) {
   Entry* entry = space->state == kSpaceActive ? entry_find(txn, space, name) : nullptr;
   if (entry == nullptr || !entry->has(kTypeReceive | kTypePset)) {
     found.code = MACH_RCV_INVALID_NAME;
+  } else if (MACH_PORT_VALID(receive.arguments.peer)) {
+    // A peer is for a thread's special reply port, and there are none (messages 6.1).
+    found.code = MACH_RCV_INVALID_NOTIFY;
   } else if (entry->has(kTypePset)) {
     Locked<Pset> pset = txn.lock(Handle<Pset>{entry->object});
     look_at_set(txn, receive, pset, found);
@@ -393,6 +409,9 @@ mach_msg_return_t deliver(const Receive& receive, Handle<Kmsg> handle) {
     if (bits != MACH_MSG_SUCCESS) code = MACH_RCV_BODY_ERROR | bits;
     const uint32_t trailer = trailer_size(option);
     if (!copy_message(receive, kmsg, make_header(kmsg, kmsg.size, out), make_trailer(kmsg, trailer, out.context, false)))
+      code = MACH_RCV_INVALID_DATA;
+    if (receive.arguments.aux_size != 0 &&
+        !aux_copy_out(self.segment(), kmsg, receive.user, receive.arguments.aux))
       code = MACH_RCV_INVALID_DATA;
     kmsg_free(self, handle);
   }

@@ -17,7 +17,14 @@ namespace {
 
 // Internal: the header is in and the message was posted in the same transaction.
 constexpr int kPosted = -90002;
+// Internal: the header is in, but the destination is not of the sort that was meant; the message is being destroyed.
+constexpr int kRefused = -90003;
+// Internal: the header is in, and the message is to be destroyed once its body is in too.
+constexpr int kSwallowed = -90004;
 constexpr Needs kSendNeeds = kCopyinNeeds.with<Kmsg>(3);
+
+// mach_msg2 brings a kernel object this many descriptors at the most (messages 12).
+constexpr uint32_t kKobjectDescriptors = 3;
 
 struct Send {
   Thread& self;
@@ -34,31 +41,38 @@ struct Send {
 
   const mach_msg_header_t& header() const { return bytes.header; }
   bool is_complex() const { return (bytes.header.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0; }
-  bool is_short() const { return arguments.size <= sizeof bytes; }
+  uint32_t aux() const { return arguments.given != nullptr ? arguments.given->aux_size : 0; }
+  bool is_short() const { return arguments.size <= sizeof bytes && aux() == 0; }
   Segment& segment() const { return self.segment(); }
   Kmsg& kmsg() const { return segment().at(handle); }
   bool no_wait() const { return (arguments.option & MACH_SEND_TIMEOUT) != 0 && arguments.timeout == 0; }
 };
 
+bool moves(uint32_t disposition) { return disposition == MACH_MSG_TYPE_MOVE_SEND; }
+bool wants_send(uint32_t disposition) { return moves(disposition) || disposition == MACH_MSG_TYPE_COPY_SEND; }
+
+// The name of a voucher, or MACH_PORT_NULL where the field is an opaque number.
+mach_port_name_t voucher_of(const mach_msg_header_t& h) {
+  return MACH_MSGH_BITS_VOUCHER(h.msgh_bits) != 0 ? h.msgh_voucher_port : MACH_PORT_NULL;
+}
+
 // messages 5.2
 mach_msg_return_t check_header(const mach_msg_header_t& h) {
   const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits),
-                 voucher = MACH_MSGH_BITS_VOUCHER(h.msgh_bits);
+                 kind = MACH_MSGH_BITS_VOUCHER(h.msgh_bits);
+  const mach_port_name_t voucher = voucher_of(h);
   if (local == 0 ? h.msgh_local_port != MACH_PORT_NULL : !MACH_MSG_TYPE_PORT_ANY_SEND(local)) return MACH_SEND_INVALID_HEADER;
-  // No voucher exists here: only the null one can be named.
-  if (voucher != 0 && ((voucher != MACH_MSG_TYPE_MOVE_SEND && voucher != MACH_MSG_TYPE_COPY_SEND) ||
-                       h.msgh_voucher_port != MACH_PORT_NULL))
-    return MACH_SEND_INVALID_VOUCHER;
+  if (kind != 0 && (!wants_send(kind) || voucher == MACH_PORT_DEAD)) return MACH_SEND_INVALID_VOUCHER;
   if (!MACH_MSG_TYPE_PORT_ANY_SEND(remote)) return MACH_SEND_INVALID_HEADER;
   if (!MACH_PORT_VALID(h.msgh_remote_port)) return MACH_SEND_INVALID_DEST;
+  if (h.msgh_remote_port == voucher && !wants_send(remote)) return MACH_SEND_INVALID_DEST;
   if (h.msgh_remote_port == h.msgh_local_port &&
       (remote == MACH_MSG_TYPE_MOVE_SEND_ONCE || local == MACH_MSG_TYPE_MOVE_SEND_ONCE))
     return MACH_SEND_INVALID_DEST;
+  if (MACH_PORT_VALID(h.msgh_local_port) && h.msgh_local_port == voucher) return MACH_SEND_INVALID_REPLY;
   return MACH_MSG_SUCCESS;
 }
 
-bool moves(uint32_t disposition) { return disposition == MACH_MSG_TYPE_MOVE_SEND; }
-bool wants_send(uint32_t disposition) { return moves(disposition) || disposition == MACH_MSG_TYPE_COPY_SEND; }
 bool makes(uint32_t disposition) {
   return disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_MAKE_SEND_ONCE;
 }
@@ -68,11 +82,11 @@ bool entry_allows(const Entry& entry, uint32_t disposition) {
   return entry.has(wants_send(disposition) ? kTypeSend : kTypeSendOnce);
 }
 
-// messages 5.3, steps 4 and 5; `dead`: the reply becomes MACH_PORT_DEAD.
+// messages 5.3, steps 4 and 5. What is dead can be copied and moved, but nothing is made from it.
 bool reply_allowed(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition) {
   if (entry.has(kTypePset)) return false;
   if (entry.has(kTypeDead)) return !makes(disposition);
-  if (!entry.has(kTypeReceive) && right_check(txn, space, entry)) return true;
+  if (!entry.has(kTypeReceive) && right_check(txn, space, entry)) return !makes(disposition);
   return entry_allows(entry, disposition);
 }
 
@@ -124,14 +138,22 @@ void give(Txn& txn, const Send& send) {
 void arm_send_possible(Txn& txn, Kmsg& kmsg, Locked<Port>& port, Entry& entry) {
   if (MACH_MSGH_BITS_REMOTE(kmsg.bits) != MACH_MSG_TYPE_PORT_SEND || !port->active() || port->kobject_type != 0) return;
   if (entry.request == 0 || entry.object != port.handle().index) return;
-  Request& request = txn.segment().at(Handle<Request>{entry.request});
+  const Handle<Request> handle{entry.request};
+  const Request& request = txn.segment().at(handle);
   if (request.state != kRequestDelayed && request.state != kRequestArmed) return;
   if (port->msgcount < port->qlimit) {
     txn.set(kmsg.flags, kmsg.flags | kKmsgExempt);
   } else if (request.state == kRequestDelayed) {
-    txn.set(request.state, kRequestArmed);
-    txn.add(port->armed, 1);
+    request_arm(txn, port, handle);
   }
+}
+
+// messages 5.1, step 11: what mach_msg2 says of its destination must be so.
+bool kind_is_right(const Send& send, const Port& port) {
+  if (send.arguments.given == nullptr) return true;
+  const uint64_t call = send.arguments.given->call;
+  if (call == MACH64_SEND_ANY) return true;
+  return call == (port.kobject_type != 0 ? MACH64_SEND_KOBJECT_CALL : MACH64_SEND_MQ_CALL);
 }
 
 // Takes the header's rights, and posts a simple message in the same transaction if nothing stands in its way.
@@ -140,6 +162,8 @@ int take_header(Send& send, Txn& txn) {
   const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits);
   Locked<Space> space = txn.lock(send.space);
   if (space->state != kSpaceActive) return MACH_SEND_INVALID_DEST;
+  // No voucher exists here: only the null one can be named.
+  if (voucher_of(h) != MACH_PORT_NULL) return MACH_SEND_INVALID_VOUCHER;
   Entry* dest = entry_find(txn, space, Name{h.msgh_remote_port});
   if (dest == nullptr || dest->has(kTypePset | kTypeDead)) return MACH_SEND_INVALID_DEST;
   Entry* reply = nullptr;
@@ -176,11 +200,17 @@ int take_header(Send& send, Txn& txn) {
   kmsg.local.init(back.port);
   txn.set(kmsg.flags, kmsg.flags | kKmsgHeaderTaken);
   if (swallowed) {
-    kmsg_destroy(txn, keep(txn, send));
+    Hold& hold = keep(txn, send);
+    if (send.is_complex()) return kSwallowed;
+    kmsg_destroy(txn, hold);
     return kPosted;
   }
   Locked<Port> port = txn.lock(Handle<Port>{to.port});
   if ((send.arguments.option & MACH_SEND_NOTIFY) != 0) arm_send_possible(txn, kmsg, port, *dest);
+  if (!kind_is_right(send, *port)) {
+    kmsg_destroy(txn, keep(txn, send));
+    return kRefused;
+  }
   const bool at_once = !send.is_complex() && port->kobject_type == 0 && port->active() &&
                        mqueue_send(txn, port, send.handle, true) == SendVerdict::posted;
   if (!at_once) {
@@ -191,11 +221,24 @@ int take_header(Send& send, Txn& txn) {
   return kPosted;
 }
 
+// Kernel objects take neither guarded nor volatile descriptors from mach_msg2.
+bool kernel_takes(const Send& send) {
+  const GivenHeader* given = send.arguments.given;
+  if (given == nullptr || (given->call & (MACH64_SEND_KOBJECT_CALL | MACH64_SEND_DK_CALL)) == 0) return true;
+  uint32_t offset = kBodyFirst;
+  for (uint32_t i = 0; i < send.kmsg().descriptors; i++) {
+    const Descriptor d = descriptor_at(send.segment(), send.kmsg(), offset);
+    if (d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR || d.type == MACH_MSG_OOL_VOLATILE_DESCRIPTOR) return false;
+    offset += d.length;
+  }
+  return true;
+}
+
 // The bytes, and of a complex message its descriptors as far as they can be judged without the space. The message is
 // held then.
 mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
   const SendArguments& a = send.arguments;
-  send.handle = kmsg_alloc(send.self, a.size);
+  send.handle = kmsg_alloc(send.self, a.size, send.aux());
   if (!send.handle) return MACH_SEND_NO_BUFFER;
   send.is_held = true;
   Kmsg& kmsg = send.kmsg();
@@ -203,11 +246,37 @@ mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
     memcpy(kmsg.inline_body, send.bytes.body, a.size - kHeaderSize);
   else if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize))
     return MACH_SEND_INVALID_DATA;
+  if (send.aux() != 0 && !aux_copy_in(send.segment(), kmsg, send.user, a.given->aux)) return MACH_SEND_INVALID_DATA;
   if (!send.is_complex()) return MACH_MSG_SUCCESS;
   // The count may have changed under our hands: what was checked is what counts.
   body_word(send.segment(), kmsg, 0).init(descriptors);
   kmsg.descriptors.init(descriptors);
-  return kmsg_check_descriptors(send.segment(), kmsg);
+  const mach_msg_return_t code = kmsg_check_descriptors(send.segment(), kmsg);
+  return code == MACH_MSG_SUCCESS && !kernel_takes(send) ? MACH_SEND_INVALID_TYPE : code;
+}
+
+// The header, from the buffer or from the arguments; of a short message all of it.
+bool read_bytes(Send& send) {
+  const SendArguments& a = send.arguments;
+  if (a.given == nullptr) return send.user.copy_in(&send.bytes, a.buffer, send.is_short() ? a.size : kHeaderSize);
+  send.bytes.header = a.given->header;
+  const uint32_t body = a.size - kHeaderSize;
+  return !send.is_short() || body == 0 || send.user.copy_in(send.bytes.body, a.buffer + kHeaderSize, body);
+}
+
+// The number of descriptors; steps 2 and 3 of messages 5.1.
+mach_msg_return_t count_descriptors(const Send& send, uint32_t& descriptors) {
+  const SendArguments& a = send.arguments;
+  if (send.is_complex() && a.size < sizeof(mach_msg_base_t)) return MACH_SEND_MSG_TOO_SMALL;
+  if (a.given != nullptr) {
+    descriptors = a.given->descriptors;
+    const uint32_t most = a.given->call == MACH64_SEND_KOBJECT_CALL ? kKobjectDescriptors : ~0u;
+    if (descriptors > (send.is_complex() ? most : 0)) return MACH_SEND_TOO_LARGE;
+  } else if (send.is_complex() && !send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) {
+    return MACH_SEND_INVALID_DATA;
+  }
+  const bool fit = !send.is_complex() || descriptors <= (a.size - sizeof(mach_msg_base_t)) / 12;
+  return fit ? MACH_MSG_SUCCESS : MACH_SEND_MSG_TOO_SMALL;
 }
 
 // Steps 1 to 8: sizes, the buffer, the bytes, the descriptors.
@@ -215,19 +284,12 @@ mach_msg_return_t take_bytes(Send& send) {
   const SendArguments& a = send.arguments;
   if (a.size < kHeaderSize || (a.size & 3) != 0) return MACH_SEND_MSG_TOO_SMALL;
   if (a.size > kSendSizeMax) return MACH_SEND_TOO_LARGE;
-  if (!send.user.copy_in(&send.bytes, a.buffer, send.is_short() ? a.size : kHeaderSize)) return MACH_SEND_INVALID_DATA;
+  if (!read_bytes(send)) return MACH_SEND_INVALID_DATA;
   send.bytes.header.msgh_bits &= MACH_MSGH_BITS_USER;
   uint32_t descriptors = 0;
-  if (send.is_complex()) {
-    if (a.size < sizeof(mach_msg_base_t)) return MACH_SEND_MSG_TOO_SMALL;
-    if (!send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) return MACH_SEND_INVALID_DATA;
-    if (descriptors > (a.size - sizeof(mach_msg_base_t)) / 12) return MACH_SEND_MSG_TOO_SMALL;
-  }
-  if (send.is_complex() || !send.is_short()) {
-    const mach_msg_return_t code = make_message(send, descriptors);
-    if (code != MACH_MSG_SUCCESS) return code;
-  }
-  return check_header(send.header());
+  mach_msg_return_t code = count_descriptors(send, descriptors);
+  if (code == MACH_MSG_SUCCESS && (send.is_complex() || !send.is_short())) code = make_message(send, descriptors);
+  return code == MACH_MSG_SUCCESS ? check_header(send.header()) : code;
 }
 
 // Destroys the message; the send has succeeded as far as its sender is to know.
@@ -373,7 +435,9 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
   if (code == MACH_MSG_SUCCESS)
     code = transact(self, kSendNeeds, [&](Txn& txn) { return take_header(send, txn); }, MACH_SEND_NO_BUFFER);
   if (code == kPosted) return MACH_MSG_SUCCESS;
-  if (code != MACH_MSG_SUCCESS) {
+  if (code == kRefused) return MACH_SEND_INVALID_OPTIONS;
+  const bool swallowed = code == kSwallowed;
+  if (code != MACH_MSG_SUCCESS && !swallowed) {
     if (send.is_held) kmsg_free(self, send.handle);
     return code;
   }
@@ -383,7 +447,7 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
     kmsg_destroy(self, send.handle);
     return code;
   }
-  return deliver(send);
+  return swallowed ? swallow(send) : deliver(send);
 }
 
 }  // namespace portolan::ipc

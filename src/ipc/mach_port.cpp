@@ -205,6 +205,17 @@ kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t d
   }
 }
 
+bool is_dead_name(Thread& self, Handle<Space> handle, Name name) {
+  bool dead = false;
+  transact(self, Needs{}, [&](Txn& txn) {
+    Locked<Space> space = txn.lock(handle);
+    Entry* entry = entry_find(txn, space, name);
+    dead = entry != nullptr && !entry->has(kTypePset) && right_check(txn, space, *entry);
+    return 0;
+  });
+  return dead;
+}
+
 void drop_taken(Thread& self, const NakedRight& right) {
   transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
     txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
@@ -249,11 +260,17 @@ kern_return_t port_insert_naked(Thread& self, Handle<Space> handle, Name name, c
 
 kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, Handle<Space> from, Name poly,
                                 mach_msg_type_name_t disposition) {
-  if (!poly.valid()) return KERN_INVALID_NAME;
-  if (!name.valid() && !(handle == from)) return KERN_INVALID_VALUE;
+  const bool direct = handle == from;
+  if (!poly.valid() && direct) return KERN_INVALID_NAME;
+  if (!poly.valid()) return name.valid() ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
   NakedRight right;
   const kern_return_t taken = take_out(self, from, poly, disposition, right);
+  if (taken != KERN_SUCCESS && !direct && !name.valid()) return KERN_INVALID_VALUE;  // the target first (ports 6.2)
   if (taken == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
+  // A send right made from a dead name, for itself: the table of ports 7.13 looks for death first.
+  if (taken == KERN_INVALID_RIGHT && disposition == MACH_MSG_TYPE_MAKE_SEND && direct && name == poly &&
+      is_dead_name(self, handle, name))
+    return KERN_INVALID_CAPABILITY;
   if (taken != KERN_SUCCESS) return taken;
   const kern_return_t code = port_insert_naked(self, handle, name, {right});
   if (code != KERN_SUCCESS && right.port != kRightDead) drop_taken(self, right);

@@ -110,14 +110,23 @@ kern_return_t port_set_attributes(Thread& self, Handle<Space> handle, Name name,
     }
     return code;
   }
+  switch (flavor) {  // what is no flavor is said before the name is looked at
+    case MACH_PORT_DNREQUESTS_SIZE:
+      if (count < 1) return KERN_FAILURE;
+      break;
+    case MACH_PORT_TEMPOWNER:
+    case MACH_PORT_IMPORTANCE_RECEIVER:
+    case MACH_PORT_DENAP_RECEIVER:
+    case MACH_PORT_SERVICE_THROTTLED: break;
+    default: return KERN_INVALID_ARGUMENT;
+  }
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     switch (flavor) {
-      case MACH_PORT_DNREQUESTS_SIZE: return count < 1 ? KERN_FAILURE : KERN_SUCCESS;
       case MACH_PORT_TEMPOWNER: txn.set(port->state, port->state | kPortImpDonation | kPortTempOwner); return KERN_SUCCESS;
       case MACH_PORT_IMPORTANCE_RECEIVER:
       case MACH_PORT_DENAP_RECEIVER: txn.set(port->state, port->state | kPortImpDonation); return KERN_SUCCESS;
       case MACH_PORT_SERVICE_THROTTLED: return KERN_INVALID_CAPABILITY;
-      default: return KERN_INVALID_ARGUMENT;
+      default: return KERN_SUCCESS;
     }
   });
 }

@@ -175,6 +175,7 @@ kern_return_t set_scan(Thread& self, Handle<Space> handle, Name set, mach_port_n
     count = 0;
     for (uint32_t walk = pset->members; walk != 0; walk = segment.at(Handle<Link>{walk}).set_next) {
       const Port& port = segment.at(Handle<Port>{segment.at(Handle<Link>{walk}).port});
+      if (!port.active()) continue;  // it leaves the set as it dies
       if (count < room) out[count] = port.receiver_name;
       count++;
     }

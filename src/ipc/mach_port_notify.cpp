@@ -105,7 +105,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   Request& request = txn.segment().at(handle);
   request.link.init(0);
   request.work.init(0);
-  request.state.init(state);
+  request.state.init(state == kRequestArmed ? kRequestDelayed : state);
   request.port.init(port.handle().index);
   request.space.init(ask.space.index);
   request.name.init(ask.name.value);
@@ -114,7 +114,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   request.orphan.init(0);
   registered(txn, ask);
   request_insert(txn, port, handle);
-  if (state == kRequestArmed) txn.add(port->armed, 1);
+  if (state == kRequestArmed) request_arm(txn, port, handle);
   if (slots_for(port->request_count) > port->request_slots) txn.set(port->request_slots, slots_for(port->request_count));
   txn.set(entry.request, handle.index);
 }
@@ -197,7 +197,7 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name
       Locked<Space> space = txn.lock(from);
       if (space->state != kSpaceActive) return KERN_INVALID_TASK;
       Entry* entry = entry_find(txn, space, notify);
-      if (entry == nullptr) return KERN_INVALID_RIGHT;
+      if (entry == nullptr) return KERN_INVALID_NAME;
       const kern_return_t copied = right_copyin(txn, space, *entry, disposition, right);
       if (copied != KERN_SUCCESS) return copied;
       if (right.port == kRightDead) return KERN_INVALID_CAPABILITY;
@@ -232,6 +232,9 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name
       return 0;
     });
   }
+  // The direct way reports a dead previous right, though the new one is registered (ports 6.2).
+  if (given == KERN_SUCCESS && handle == from && notify.valid() && previous.value == MACH_PORT_DEAD)
+    return KERN_INVALID_CAPABILITY;
   return given;
 }
 

@@ -3,6 +3,7 @@
 // on the list or granted. Only the fan-out to more sets than kSetsAtOnce spans transactions; a hold remembers it.
 #include "ipc/mqueue.hpp"
 
+#include "ipc/mutant.hpp"
 #include "ipc/port.hpp"
 #include "ipc/pset.hpp"
 
@@ -21,7 +22,10 @@ uint32_t trailer_size(uint32_t option) {
   }
 }
 
-bool fits(const Kmsg& kmsg, uint32_t room, uint32_t option) { return uint64_t{kmsg.size} + trailer_size(option) <= room; }
+bool fits(const Kmsg& kmsg, uint32_t room, uint32_t wants) {
+  if ((wants & kWantsAux) != 0 && kmsg.aux > (wants >> kWantsAuxShift & 0x7ffu)) return false;
+  return uint64_t{kmsg.size} + trailer_size(wants) <= room;
+}
 
 // -- lists of frames; `head` and `tail` belong to the lock of the object waited on
 void append(Txn& txn, Cell<uint32_t>& head, Cell<uint32_t>& tail, uint32_t id) {
@@ -72,7 +76,7 @@ void grant(Txn& txn, uint32_t id, WaitState state, uint32_t what, int32_t result
 
 void number(Txn& txn, Locked<Port>& port, Kmsg& kmsg) {
   txn.set(kmsg.seqno, port->seqno);
-  txn.add(port->seqno, 1);
+  txn.add(port->seqno, mutant(Mutant::skipped_seqno) && port->seqno % 8 == 7 ? 2 : 1);
 }
 
 // How many receivers one message is offered to in one transaction, for each of them is owed a wake.
@@ -173,6 +177,11 @@ void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, SlotFrom slo
   if (slot == SlotFrom::fresh) txn.add(port->msgcount, 1);
   txn.set(kmsg.link, 0);
   const uint32_t tail = port->queue_tail;
+  if (mutant(Mutant::lost_order) && port->msgcount > 2 && txn.segment().at(Handle<Kmsg>{port->queue_head}).link == tail) {
+    txn.set(kmsg.link, tail);
+    txn.set(txn.segment().at(Handle<Kmsg>{port->queue_head}).link, handle.index);
+    return;
+  }
   if (tail == 0)
     txn.set(port->queue_head, handle.index);
   else

@@ -25,6 +25,11 @@ SendVerdict mqueue_send(Txn& txn, Locked<Port>& port, Handle<Kmsg> kmsg, bool no
 // Puts the caller's frame on the port's list of blocked senders.
 void mqueue_wait_for_room(Txn& txn, Locked<Port>& port);
 
+// What a receiver wants, in the word that is called `option` here: of its options MACH_RCV_LARGE and the trailer's
+// elements; and for one that receives by vectors the mark kWantsAux with its room for auxiliary data.
+inline constexpr uint32_t kWantsAux = 1u << 31;
+inline constexpr uint32_t kWantsAuxShift = 8;  // 0 to 1024 bytes
+
 // What a receive finds.
 struct Picked {
   Handle<Kmsg> kmsg;        // taken off the queue, its sequence number given; the caller puts it into a hold

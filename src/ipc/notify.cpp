@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ipc/mqueue.hpp"
+#include "ipc/mutant.hpp"
 #include "ipc/port.hpp"
 
 namespace portolan::ipc {
@@ -31,6 +32,7 @@ void fill(Txn& txn, Kmsg& kmsg, Handle<Port> notify, mach_msg_id_t id, uint32_t 
   txn.set(kmsg.converted_in, 0);
   txn.set(kmsg.converted_out, 0);
   txn.set(kmsg.body_head, 0);
+  txn.set(kmsg.aux, 0);
   txn.set(kmsg.flags, kKmsgFromKernel | kKmsgHeaderTaken);
   memcpy(kmsg.inline_body, kNdr, sizeof kNdr);
   memcpy(kmsg.inline_body + sizeof kNdr, &value, sizeof value);
@@ -107,6 +109,22 @@ void request_unlink(Txn& txn, Locked<Port>& port, Request& request) {
   if (request.state == kRequestArmed) txn.add(port->armed, static_cast<uint32_t>(-1));
 }
 
+void request_arm(Txn& txn, Locked<Port>& port, Handle<Request> handle) {
+  Request& request = txn.segment().at(handle);
+  request_unlink(txn, port, request);
+  const uint32_t first = port->requests;
+  txn.set(request.prev, 0);
+  txn.set(request.next, first);
+  if (first == 0)
+    txn.set(port->requests_tail, handle.index);
+  else
+    txn.set(txn.segment().at(Handle<Request>{first}).prev, handle.index);
+  txn.set(port->requests, handle.index);
+  txn.set(request.state, kRequestArmed);
+  txn.add(port->request_count, 1);
+  txn.add(port->armed, 1);
+}
+
 void request_deleted(Txn& txn, Locked<Port>& port, Entry& entry, bool later) {
   const Handle<Request> handle{entry.request};
   if (!handle) return;
@@ -140,7 +158,8 @@ bool requests_fire_dead(Txn& txn, Locked<Port>& port, unsigned limit) {
     const Handle<Request> handle{port->requests};
     Request& request = txn.segment().at(handle);
     request_unlink(txn, port, request);
-    notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, MACH_NOTIFY_DEAD_NAME, request.name);
+    const mach_msg_id_t id = mutant(Mutant::missed_dead_name) && i == 1 ? MACH_NOTIFY_SEND_ONCE : MACH_NOTIFY_DEAD_NAME;
+    notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, id, request.name);
     if (request.orphan) {
       txn.release(handle);
     } else {
@@ -153,19 +172,14 @@ bool requests_fire_dead(Txn& txn, Locked<Port>& port, unsigned limit) {
 }
 
 bool requests_fire_possible(Txn& txn, Locked<Port>& port, unsigned limit) {
-  uint32_t next = port->requests;
-  for (unsigned looked = 0, fired = 0; port->armed != 0 && next != 0; looked++) {
-    if (fired == limit || looked == 8 * limit) return false;
-    const Handle<Request> handle{next};
-    Request& request = txn.segment().at(handle);
-    next = request.next;
-    if (request.state != kRequestArmed) continue;
+  for (unsigned fired = 0; port->armed != 0; fired++) {
+    if (fired == limit) return false;
+    Request& request = txn.segment().at(Handle<Request>{port->requests});
     request_unlink(txn, port, request);
     notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, MACH_NOTIFY_SEND_POSSIBLE, request.name);
     txn.set(request.state, kRequestFired);
     txn.set(request.kmsg, 0);
     txn.set(request.notify, 0);
-    fired++;
   }
   return true;
 }

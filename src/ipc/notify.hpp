@@ -27,6 +27,8 @@ void notify_cancel(Txn& txn, Handle<Kmsg> kmsg, Handle<Port> notify);
 
 // -- dead-name and send-possible requests, kept on the watched port's list
 void request_insert(Txn& txn, Locked<Port>& port, Handle<Request> request);
+// A send-possible request will fire at the next receive: it goes to the front of the list, where those that fire are.
+void request_arm(Txn& txn, Locked<Port>& port, Handle<Request> request);
 // Takes a request off its port's list.
 void request_unlink(Txn& txn, Locked<Port>& port, Request& request);
 // The entry loses its right other than by the port's death: PORT_DELETED if the request is live; the shell is freed.

@@ -88,7 +88,7 @@ struct Virgin {
   Cell<uint32_t> low, high;  // low <= high: slots left; high == 0: empty
   Cell<uint32_t> walk;       // 0: the next one is the lowest
 };
-inline constexpr unsigned kVirginBlocks = 4;
+inline constexpr unsigned kVirginBlocks = 8;
 
 //   A1: `used` counts the entries in use; `sends` those that are pure send rights; the reverse hash finds exactly those.
 //   A2: `free_head` leads through all entries that were used and freed, newest first.
@@ -131,32 +131,35 @@ enum PortFlags : uint32_t {
 //   P5: `msgcount` is the queue's length plus the slots promised to woken senders.
 //   P6: an active port's `receiver` holds RECEIVE under `receiver_name`, or it is in transit, or the kernel's.
 //   P7: a dead port has no queue, no waiters, no links, no requests.
-// All cells belong to the port's lock.
+// All cells belong to the port's lock. What every message changes is on the first line, what it reads on the second.
 struct Port : Element {
   Cell<uint32_t> refs;
   Cell<uint32_t> state;     // PortState | PortFlags
   Cell<uint32_t> receiver;  // Space; 0: the kernel, or nobody. In transit: destination Port
-  Cell<uint32_t> receiver_name;
   Cell<uint32_t> srights, sorights, mscount, seqno;
-  Cell<uint32_t> qlimit, msgcount;
+  Cell<uint32_t> msgcount;
   Cell<uint32_t> queue_head, queue_tail;        // Kmsg, by `link`
   Cell<uint32_t> receiver_head, receiver_tail;  // frames
+
+  alignas(64) Cell<uint32_t> receiver_name;  // once dying: the pid of whose it was, which explains the dead names
+  Cell<uint32_t> qlimit;
   Cell<uint32_t> sender_head, sender_tail;      // frames of blocked senders
   Cell<uint32_t> links;                         // Link: set memberships, in the order of joining
-  Cell<uint32_t> requests, requests_tail;       // Request: dead-name and send-possible requests, oldest first
-  Cell<uint32_t> request_count, request_slots;  // live now; slots of the table as reported (ports 7.15)
   Cell<uint32_t> armed;                         // send-possible requests that fire at the next receive
-  Cell<uint32_t> no_senders, port_destroyed;    // Kmsg kept for the notification, its `local` the notify port
   Cell<uint32_t> kobject_type;                  // ports 12; 0: an ordinary port
   Cell<uint32_t> kobject;                       // element of the object behind it
+  Cell<uint32_t> requests, requests_tail;       // Request: armed ones, then the others, oldest first
+  Cell<uint32_t> request_count, request_slots;  // live now; slots of the table as reported (ports 7.15)
+  Cell<uint32_t> no_senders, port_destroyed;    // Kmsg kept for the notification, its `local` the notify port
   Cell<uint64_t> context;
+
   Cell<uint64_t> identity;  // never repeats in a domain
 
   uint32_t life() const { return state & 3; }
   bool active() const { return life() == kPortActive; }
   bool is(uint32_t flag) const { return (state & flag) != 0; }
 };
-static_assert(sizeof(Port) <= 160);
+static_assert(sizeof(Port) == 192);
 
 //   Q1: every member has exactly one Link to the set; ready members are on the ring.
 struct Pset : Element {
@@ -219,6 +222,7 @@ struct Kmsg : Element {
   Cell<uint32_t> array_in, array_out;  // the same inside the out-of-line port array at the edge
   Cell<uint32_t> edge_in, edge_out;    // body offsets of the descriptors at the two edges
   Cell<uint32_t> body_head, body_tail;  // Data chunks of a body that exceeds `inline_body`, by `link`
+  Cell<uint32_t> aux;                   // bytes of auxiliary data, behind the body's own
   Cell<uint32_t> seqno;                 // given when it leaves the queue
   Cell<uint32_t> flags;                 // KmsgFlags
   Sender sender;
@@ -247,6 +251,7 @@ static_assert(sizeof(Data) == 4096);
 // A dead-name or send-possible request: what a name's holder wants to be told (ports 8.3, 8.4). One entry names it, also
 // after it has fired: the shell decides how many user references the dead name gets. All belongs to the port's lock.
 //   R1: on the list of `port` exactly while the port has not fired it; live or delayed: `kmsg` and `notify` are set.
+//   R2: the armed ones are first on that list.
 enum RequestState : uint32_t {
   kRequestDeadName = 1,   // fires when the port dies
   kRequestArmed,          // send-possible: fires at the next receive, or when the port dies

@@ -7,6 +7,7 @@
 
 #include "ipc/kmsg.hpp"
 #include "ipc/mqueue.hpp"
+#include "ipc/mutant.hpp"
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
 
@@ -65,7 +66,7 @@ void send_once_right_make(Txn& txn, Locked<Port>& port) {
 void send_right_drop_count(Txn& txn, Locked<Port>& port, When when) {
   txn.add(port->srights, static_cast<uint32_t>(-1));
   const Handle<Kmsg> kept{port->no_senders};
-  if (port->srights != 0 || !kept || !port->active()) return;
+  if (port->srights != 0 || !kept || !port->active() || mutant(Mutant::missed_no_senders)) return;
   const Handle<Port> notify{txn.segment().at(kept).local};
   txn.set(port->no_senders, 0);
   if (when == When::now)
@@ -107,13 +108,24 @@ void port_clear_some(Thread& self, Ref<Port> ref) {
 void port_clear_receiver(Txn& txn, Locked<Port>& port, bool moving) {
   mqueue_wake_receivers(txn, port, kWaitersAtOnce);
   links_remove(txn, port, kSetsAtOnce);
-  txn.set(port->mscount, 0);
+  if (!mutant(Mutant::port_destroyed_keeps)) txn.set(port->mscount, 0);
   txn.set(port->seqno, 0);
   txn.set(port->context, 0);
   txn.set(port->state, port->state & ~(kPortGuarded | kPortStrict | (moving ? kPortImmovable : 0u)));
   txn.set(port->receiver, 0);
   txn.set(port->receiver_name, 0);
 }
+
+namespace {
+
+// The pid of the task that receives; 0: none does.
+uint32_t receivers_pid(const Segment& segment, const Port& port) {
+  if (port.receiver == 0 || port.is(kPortInTransit)) return 0;
+  const Handle<Task> task{segment.at(Handle<Space>{port.receiver}).task};
+  return task ? segment.at(task).credentials.pid.get() : 0;
+}
+
+}  // namespace
 
 void port_destroy(Txn& txn, Locked<Port>& port) {
   const Handle<Kmsg> kept{port->port_destroyed};
@@ -126,6 +138,7 @@ void port_destroy(Txn& txn, Locked<Port>& port) {
     txn.push_work(kept);
     return;
   }
+  if (port->kobject_type == 0) txn.set(port->receiver_name, receivers_pid(txn.segment(), *port));
   txn.set(port->state, (port->state & ~(3u | kPortInTransit)) | kPortDying);
   txn.push_work(port.handle());
 }
@@ -156,8 +169,9 @@ void transit_end(Txn& txn, Locked<Port>& port) {
   txn.set(port->state, port->state & ~kPortInTransit);
 }
 
-void kobject_port_destroy(Txn& txn, Locked<Port>& port) {
-  txn.set(port->kobject, 0);  // the type stays: it explains the dead names
+void kobject_port_destroy(Txn& txn, Locked<Port>& port, uint32_t pid) {
+  txn.set(port->kobject, 0);  // the type stays
+  txn.set(port->receiver_name, pid);
   port_destroy(txn, port);
 }
 

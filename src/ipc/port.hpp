@@ -50,6 +50,7 @@ void port_destroy(Txn& txn, Locked<Port>& port);
 bool port_reap_step(Thread& self, Handle<Port> port);
 
 // Kernel objects: the object is gone, calls through its port fail; then the port dies. Consumes the kernel's reference.
-void kobject_port_destroy(Txn& txn, Locked<Port>& port);
+// `pid`: of the task that the object was, or was of; 0: of none.
+void kobject_port_destroy(Txn& txn, Locked<Port>& port, uint32_t pid = 0);
 
 }  // namespace portolan::ipc

@@ -23,6 +23,7 @@ void fill(Txn& txn, Kmsg& kmsg, Handle<Port> port, Handle<Port> notify) {
   txn.set(kmsg.local, kRightNull);
   txn.set(kmsg.flags, kKmsgFromKernel | kKmsgHeaderTaken);
   txn.set(kmsg.body_head, 0);
+  txn.set(kmsg.aux, 0);
   txn.set(kmsg.descriptors, 1);
   txn.set(kmsg.converted_in, 1);
   txn.set(kmsg.converted_out, 0);

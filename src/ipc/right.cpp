@@ -3,6 +3,7 @@
 // caller records in that same transaction.
 #include "ipc/right.hpp"
 
+#include "ipc/mutant.hpp"
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
 
@@ -14,6 +15,7 @@ void set_type(Txn& txn, Entry& entry, uint32_t type) { txn.set(entry.bits, type 
 
 void add_urefs(Txn& txn, Entry& entry, uint32_t more) {
   const uint64_t sum = uint64_t{entry.urefs} + more;
+  if (mutant(Mutant::unchecked_urefs)) return txn.set(entry.urefs, static_cast<uint32_t>(sum & 0xffff));
   txn.set(entry.urefs, sum >= kUrefsMax ? kUrefsMax : static_cast<uint32_t>(sum));
 }
 
@@ -117,7 +119,7 @@ bool right_check(Txn& txn, Locked<Space>& space, Entry& entry) {
   } else {
     txn.add(port->sorights, static_cast<uint32_t>(-1));
   }
-  become_dead_name(txn, entry, *port, extra);
+  become_dead_name(txn, entry, *port, mutant(Mutant::no_extra_uref) ? 0 : extra);
   port_release(txn, port);
   return true;
 }
@@ -131,7 +133,7 @@ kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_
     if (!entry.has(kTypeReceive)) return KERN_INVALID_RIGHT;
     Locked<Port> port = port_of(txn, entry);
     if (disposition == MACH_MSG_TYPE_MOVE_RECEIVE) {
-      if (port->kobject_type != 0) return KERN_INVALID_CAPABILITY;
+      if (port->kobject_type != 0 || port->is(kPortImmovable)) return KERN_INVALID_CAPABILITY;
       out.port = port.handle().index;
       if (!port_clear_fits(txn, port)) return kPortBusy;
       if (entry.has(kTypeSend)) {
@@ -146,6 +148,7 @@ kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_
       txn.set(port->state, port->state | kPortInTransit);
     } else if (disposition == MACH_MSG_TYPE_MAKE_SEND) {
       send_right_make(txn, port);
+      if (mutant(Mutant::wrong_mscount) && port->mscount == 2) txn.set(port->mscount, 1);
     } else {
       send_once_right_make(txn, port);
     }
@@ -191,7 +194,7 @@ void join_send(Txn& txn, Locked<Space>& space, Locked<Port>& port, Entry& entry)
   if (entry.has(kTypeSend)) {
     txn.add(port->srights, static_cast<uint32_t>(-1));
     port_release(txn, port);
-    add_urefs(txn, entry, 1);
+    add_urefs(txn, entry, mutant(Mutant::lost_uref) ? 0 : 1);
   } else if (entry.has(kTypeReceive)) {
     port_release(txn, port);  // the entry counts one for both
     set_type(txn, entry, kTypeReceive | kTypeSend);
@@ -239,7 +242,6 @@ void join(Txn& txn, Locked<Space>& space, Locked<Port>& port, NakedRight right, 
 kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Name& name) {
   name = Name{};
   if (space->state != kSpaceActive) return KERN_INVALID_TASK;
-  if (!space_has_room(space, 1)) return KERN_NO_SPACE;
   Locked<Port> port = txn.lock(Handle<Port>{right.port});
   if (!port->active()) {
     naked_destroy(txn, right);
@@ -248,7 +250,8 @@ kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Na
   }
   Entry* entry = nullptr;
   if (right.disposition != MACH_MSG_TYPE_PORT_SEND_ONCE) entry = find_by_port(txn, space, port, name);
-  if (entry == nullptr && !entry_alloc(txn, space, name, entry)) return KERN_NO_SPACE;
+  // A name that is there already needs no room.
+  if (entry == nullptr && (!space_has_room(space, 1) || !entry_alloc(txn, space, name, entry))) return KERN_NO_SPACE;
   join(txn, space, port, right, *entry, name);
   return KERN_SUCCESS;
 }

@@ -43,8 +43,8 @@ inline constexpr kern_return_t kPortBusy = -90001;
 kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition, NakedRight& out);
 inline constexpr Needs kCopyinNeeds = Needs{}.with<Kmsg>(2);
 
-// ports 5.2. The space must have room for one name (space_grow, space_has_room). KERN_SUCCESS; or
-// KERN_INVALID_CAPABILITY with `name` MACH_PORT_DEAD, the right consumed; or KERN_NO_SPACE with nothing changed.
+// ports 5.2. KERN_SUCCESS; or KERN_INVALID_CAPABILITY with `name` MACH_PORT_DEAD, the right consumed; or KERN_NO_SPACE
+// with nothing changed, if a new name is needed and the space has no room for one (space_grow).
 kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Name& name);
 // ports 5.3, steps 7 to 10, the entry coming from entry_alloc_name. On failure nothing has changed.
 kern_return_t right_copyout_name(Txn& txn, Locked<Space>& space, NakedRight right, Name name, Entry& entry);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "ipc/mutant.hpp"
 #include "ipc/right.hpp"
 #include "segment/zone.hpp"
 
@@ -91,6 +92,7 @@ void count_used(Txn& txn, Locked<Space>& space) {
 uint32_t step_generation(Txn& txn, Locked<Space>& space, Entry& entry) {
   static constexpr uint32_t kLast[4] = {0xfb, 0xbb, 0x7b, 0x3b};
   const uint32_t old = entry.generation();
+  if (mutant(Mutant::same_generation) && old != 0) return old;
   if (old != 0 && old + kGenerationStep <= kLast[entry.rollover & 3]) return old + kGenerationStep;
   txn.set(space->random, next_random(space->random));
   txn.set(entry.rollover, space->random >> 9 & 3);
@@ -176,6 +178,28 @@ bool space_has_room(const Locked<Space>& space, uint32_t n) {
          uint64_t{space->sends} + n <= uint64_t{space->table_size} * 7 / 8;
 }
 
+// Slots gained by growth come after all that are left (ports 3.1): the blocks move up and keep their order. Should there
+// be more blocks than places, which takes several chosen names beyond the table, the last one is made longer.
+static void add_virgins(Txn& txn, Locked<Space>& space, uint32_t low, uint32_t high) {
+  unsigned used = 0;
+  for (Virgin& block : space->virgin) {
+    if (block.high == 0) continue;
+    Virgin& place = space->virgin[used++];
+    if (&place == &block) continue;
+    txn.set(place.low, block.low);
+    txn.set(place.high, block.high);
+    txn.set(place.walk, block.walk);
+    txn.set(block.high, 0);
+  }
+  if (used == kVirginBlocks) {
+    txn.set(space->virgin[used - 1].high, high);
+    return;
+  }
+  txn.set(space->virgin[used].low, low);
+  txn.set(space->virgin[used].high, high);
+  txn.set(space->virgin[used].walk, 0);
+}
+
 static kern_return_t grow_once(Thread& self, Handle<Space> handle, uint32_t old_size, uint32_t size) {
   Segment& segment = self.segment();
   if (!back_table(segment, handle, old_size, size)) return KERN_RESOURCE_SHORTAGE;
@@ -183,17 +207,7 @@ static kern_return_t grow_once(Thread& self, Handle<Space> handle, uint32_t old_
     Locked<Space> space = txn.lock(handle);
     if (space->state != kSpaceActive) return KERN_INVALID_TASK;
     if (space->table_size != old_size) return KERN_SUCCESS;  // somebody else grew it
-    Virgin* place = nullptr;
-    for (Virgin& block : space->virgin) {
-      if (block.high != 0 && block.high + 1 == old_size) place = &block;
-      if (block.high == 0 && place == nullptr) place = &block;
-    }
-    if (place == nullptr) place = &space->virgin[kVirginBlocks - 1];
-    if (place->high == 0) {
-      txn.set(place->low, old_size);
-      txn.set(place->walk, 0);
-    }
-    txn.set(place->high, size - 1);
+    add_virgins(txn, space, old_size, size - 1);
     txn.set(space->table_size, size);
     txn.set(space->backed, size);
     return KERN_SUCCESS;

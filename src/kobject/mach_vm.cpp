@@ -39,7 +39,7 @@ kern_return_t write(Call& c) {
   const uint32_t size = c.memory_size();
   if (size != c.in(2)) return MIG_TYPE_ERROR;
   if (size == 0) return KERN_SUCCESS;
-  const uint64_t data = c.user().map(size);
+  const uint64_t data = c.user().map(size, 0);
   if (data == 0) return KERN_RESOURCE_SHORTAGE;
   const kern_return_t code =
       c.memory_to(data) ? memory_of(c).write(c.in64(0), data, size) : KERN_RESOURCE_SHORTAGE;

@@ -56,7 +56,8 @@ int serve(const DomainPlace& place) {
 
   Watch watch(segment);
   Reaper reaper;
-  reaper.inode = segment_inode(place);
+  reaper.inode = inode_mapped_at(segment.base());
+  const ino_t own = segment_inode(place);
   corpses_directory(place);
   uint64_t alone_since = 0;
   for (;;) {
@@ -68,7 +69,7 @@ int serve(const DomainPlace& place) {
     if (empty && alone_since == 0) alone_since = monotonic_ns();
     // Gone already, when somebody else cleared it away: then there is nothing to serve either.
     if (empty && monotonic_ns() - alone_since >= kGrace &&
-        (domain_remove(place, kFounder, &segment, self.index(), error, reaper.inode) ||
+        (domain_remove(place, kFounder, &segment, self.index(), error, own) ||
          error.code == DomainFault::absent))
       return 0;
     // What was ended now, or cannot go on yet, is looked at again soon.

@@ -73,9 +73,8 @@ class Hint {
   T exchange(T value) { return std::atomic_ref<T>(value_).exchange(value, std::memory_order_acq_rel); }
   T fetch_add(T value) { return std::atomic_ref<T>(value_).fetch_add(value, std::memory_order_relaxed); }
   T fetch_or(T value) { return std::atomic_ref<T>(value_).fetch_or(value, std::memory_order_acq_rel); }
-  bool compare_exchange(T& expected, T desired) {
-    return std::atomic_ref<T>(value_).compare_exchange_strong(expected, desired, std::memory_order_acq_rel,
-                                                              std::memory_order_acquire);
+  bool compare_exchange(T& expected, T desired, std::memory_order order = std::memory_order_acq_rel) {
+    return std::atomic_ref<T>(value_).compare_exchange_strong(expected, desired, order, std::memory_order_acquire);
   }
   T* address() { return &value_; }
 

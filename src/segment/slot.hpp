@@ -36,7 +36,8 @@ struct Hold {
 struct alignas(64) Frame {
   Hint<uint32_t> wake;      // epoch of the latest wait that was granted
   Hint<uint32_t> sleeping;  // its wait's epoch while only a system call will wake it
-  Cell<uint32_t> epoch;     // +1 at each wait: a wake that comes late is not mistaken for another's
+  // Not on the line that its thread looks at all the time while it spins.
+  alignas(64) Cell<uint32_t> epoch;  // +1 at each wait: a wake that comes late is not mistaken for another's
   Cell<uint32_t> state;     // WaitState of the layer above; 0: not waiting
   Cell<uint32_t> object;
   Cell<uint32_t> next, prev;

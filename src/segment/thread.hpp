@@ -7,10 +7,13 @@
 
 namespace portolan {
 
-// What one thread has learned about spinning before it sleeps.
+// What one thread has learned about waiting for a moment before it sleeps.
+struct Patience {
+  uint32_t failures = 0, skip = 0;
+};
 struct SpinState {
   uint64_t limit_ns = 10'000;  // 0: never spin
-  uint32_t failures = 0, skip = 0, same_cpu = 0;
+  Patience spinning, yielding;
 };
 
 class Thread {

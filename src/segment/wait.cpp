@@ -2,6 +2,7 @@
 #include "segment/wait.hpp"
 
 #include <errno.h>
+#include <sched.h>
 
 #include <algorithm>
 
@@ -20,32 +21,60 @@ constexpr uint64_t kUnwatched = 1'000'000'000;
 
 bool granted(const Frame& frame) { return frame.wake.load(std::memory_order_acquire) == frame.epoch.get(); }
 
-// Spinning pays only where the waker runs at the same time, on another CPU. After a failure as many waits as failures
-// ran before, doubled each time, go straight to sleep.
+// Failures in a row of one way to wait, and how many waits it is left out for after that: twice as many each time.
+bool worth_trying(Patience& patience) {
+  if (patience.skip == 0) return true;
+  patience.skip--;
+  return false;
+}
+void succeeded(Patience& patience) { patience.failures = 0; }
+void failed(Patience& patience, uint32_t most) {
+  patience.failures = std::min(patience.failures + 1, most);
+  patience.skip = 1u << patience.failures;
+}
+
+// Where the waker runs at the same time, on another CPU, a grant comes soon.
 bool spin(Thread& self, const Frame& frame) {
   SpinState& state = self.spin;
-  if (state.limit_ns == 0) return false;
-  if (state.skip != 0) {
-    state.skip--;
-    return false;
-  }
-  // Of those that share a CPU with who woke them last, one wait in many tries whether that is still so.
-  const uint32_t peer = self.slot().peer.load();
-  if (peer != 0 && self.segment().slot(peer).cpu.load() == self.slot().cpu.load() && (++state.same_cpu & 1023) != 0)
-    return false;
+  if (state.limit_ns == 0 || !worth_trying(state.spinning)) return false;
   const uint64_t start = monotonic_ns();
   do {
     for (unsigned i = 0; i < 32; i++) {
       if (granted(frame)) {
-        state.failures = 0;
+        succeeded(state.spinning);
         return true;
       }
       cpu_relax();
     }
   } while (monotonic_ns() - start < state.limit_ns);
-  state.failures = std::min(state.failures + 1, 6u);
-  state.skip = 1u << state.failures;
+  failed(state.spinning, 6);
   return false;
+}
+
+// Where it runs on our own CPU, it has to run first, and one system call is less than two of ours and one of its own. If
+// somebody else runs instead, he may do so for milliseconds: then we had better sleep.
+bool give_way(Thread& self, const Frame& frame) {
+  constexpr uint64_t kLong = 50'000;
+  Patience& yielding = self.spin.yielding;
+  if (!worth_trying(yielding)) return false;
+  const uint64_t start = monotonic_ns();
+  sched_yield();
+  const bool came = granted(frame);
+  if (monotonic_ns() - start > kLong) {
+    yielding.failures = std::max(yielding.failures, 5u);
+    failed(yielding, 12);
+  } else if (came) {
+    succeeded(yielding);
+  } else {
+    failed(yielding, 6);
+  }
+  return came;
+}
+
+bool wait_awake(Thread& self, const Frame& frame) {
+  const uint32_t peer = self.slot().peer.load();
+  const bool same_cpu = peer != 0 && self.segment().slot(peer).cpu.load() == self.slot().cpu.load();
+  return same_cpu ? give_way(self, frame) : spin(self, frame);
 }
 
 // The sleeper's word is its wait's epoch while only a system call will wake it. Whoever takes that away wakes, whether
@@ -74,14 +103,14 @@ void sleep_once(Thread& self, Frame& frame, uint32_t epoch, uint64_t deadline_ns
 }  // namespace
 
 WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool interruptible) {
-  if (granted(frame) || spin(self, frame)) return WaitEnd::granted;
+  if (granted(frame) || wait_awake(self, frame)) return WaitEnd::granted;
   const uint32_t epoch = frame.epoch;
   WaitEnd end = WaitEnd::granted;
   self.sleeps = true;
   for (unsigned round = 0;; round++) {
-    frame.sleeping.store(epoch);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (granted(frame)) break;
+    // Sequentially consistent, as are the two in wake_frame: one of the two sides sees what the other did.
+    frame.sleeping.store(epoch, std::memory_order_seq_cst);
+    if (frame.wake.load(std::memory_order_seq_cst) == epoch) break;
     if (interruptible && self.interrupted()) end = WaitEnd::interrupted;
     if (deadline_ns != kNever && monotonic_ns() >= deadline_ns) end = WaitEnd::timed_out;
     if (end != WaitEnd::granted) break;
@@ -98,11 +127,10 @@ void wake_frame(Segment& segment, uint64_t owed, Payer payer) {
   uint32_t seen = frame.wake.load();
   do {
     if (static_cast<int32_t>(epoch - seen) < 0) return;
-  } while (seen != epoch && !frame.wake.compare_exchange(seen, epoch));
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  } while (seen != epoch && !frame.wake.compare_exchange(seen, epoch, std::memory_order_seq_cst));
   uint32_t asleep = epoch;
   // Who died paying may have taken the epoch away and not made the call.
-  const bool takes = frame.sleeping.load() == epoch && frame.sleeping.compare_exchange(asleep, 0);
+  const bool takes = frame.sleeping.load(std::memory_order_seq_cst) == epoch && frame.sleeping.compare_exchange(asleep, 0);
   if (takes || payer == Payer::heir) futex_wake(frame.sleeping.address(), 1);
 }
 

@@ -32,9 +32,9 @@ bool others_first(Txn& txn) {
   return false;
 }
 
-void destroy_kernel_port(Txn& txn, Cell<uint32_t>& cell) {
+void destroy_kernel_port(Txn& txn, Locked<Task>& task, Cell<uint32_t>& cell) {
   Locked<Port> port = txn.lock(Handle<Port>{cell});
-  ipc::kobject_port_destroy(txn, port);
+  ipc::kobject_port_destroy(txn, port, task->credentials.pid);
   txn.set(cell, 0);
 }
 
@@ -46,7 +46,7 @@ bool release_one(Txn& txn, Locked<Task>& task) {
     const uint32_t held = cell;
     ipc::naked_destroy(txn, send_right(held));
     if (which == kInspect || which == kRead)
-      destroy_kernel_port(txn, cell);
+      destroy_kernel_port(txn, task, cell);
     else
       txn.set(cell, kRightNull);
     return true;
@@ -99,8 +99,8 @@ bool task_reap_step(Thread& self, Handle<Task> handle) {
       waits = true;
       return 0;
     }
-    if (task->name_port != 0) destroy_kernel_port(txn, task->name_port);
-    if (task->port != 0) destroy_kernel_port(txn, task->port);
+    if (task->name_port != 0) destroy_kernel_port(txn, task, task->name_port);
+    if (task->port != 0) destroy_kernel_port(txn, task, task->port);
     txn.set(task->state, ipc::kTaskFree);
     txn.release(handle);
     return 0;

@@ -43,19 +43,21 @@ bool exited(uint32_t pid, bool& known) {
   return ready == 1;
 }
 
-// Reads a whole file of lines through a small buffer, until `match` likes one. -1: it cannot be read.
+// Reads a whole file of lines through a small buffer, until `match` likes one. -1: it cannot be read, or is
+// empty.
 template <class Match>
 int any_line(const char* path, Match match) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   char buffer[4096];
   size_t kept = 0;
-  int found = 0;
+  int found = -1;
   for (;;) {
     const ssize_t got = read(fd, buffer + kept, sizeof buffer - 1 - kept);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) found = -1;
     if (got <= 0) break;
+    found = 0;
     const size_t length = kept + static_cast<size_t>(got);
     buffer[length] = 0;
     char* line = buffer;
@@ -73,17 +75,20 @@ int any_line(const char* path, Match match) {
   return found;
 }
 
-// Does the process still map this file? Doubt means yes.
+// Of a line "start-end rights offset device inode path"; 0: none.
+ino_t inode_in(const char* line) {
+  for (unsigned field = 0; field < 4; field++) {
+    line = strchr(line, ' ');
+    if (line == nullptr) return 0;
+    line++;
+  }
+  return strtoull(line, nullptr, 10);
+}
+
+// Does the process still map this file? Doubt means yes: some kernels show nothing once the first thread has
+// ended.
 bool maps_file(uint32_t pid, ino_t inode) {
-  return any_line(Path(pid, "maps").text, [&](char* line) {
-           // start-end rights offset device inode path
-           for (unsigned field = 0; field < 4; field++) {
-             line = strchr(line, ' ');
-             if (line == nullptr) return false;
-             line++;
-           }
-           return strtoull(line, nullptr, 10) == inode;
-         }) != 0;
+  return any_line(Path(pid, "maps").text, [&](const char* line) { return inode_in(line) == inode; }) != 0;
 }
 
 bool slot_of(const ThreadSlot& slot, uint32_t task) {
@@ -119,6 +124,16 @@ bool process_gone(uint32_t pid, uint64_t start_time) {
   uint32_t parent = 0;
   uint64_t started = 0;
   return start_time != 0 && process_times(pid, parent, started) && started != start_time;
+}
+
+ino_t inode_mapped_at(const void* address) {
+  ino_t inode = 0;
+  any_line("/proc/self/maps", [&](const char* line) {
+    if (strtoull(line, nullptr, 16) != reinterpret_cast<uintptr_t>(address)) return false;
+    inode = inode_in(line);
+    return true;
+  });
+  return inode;
 }
 
 bool tasks_live(const Segment& segment) {

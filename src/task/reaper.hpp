@@ -22,8 +22,13 @@ bool process_gone(uint32_t pid, uint64_t start_time);
 // Of /proc/PID/stat; false when it cannot be read.
 bool process_times(uint32_t pid, uint32_t& parent, uint64_t& start_time);
 
+// The file mapped at this address, as /proc/PID/maps names it: on some file systems otherwise than stat does.
+// 0: none.
+ino_t inode_mapped_at(const void* address);
+
 struct Reaper {
-  // The segment's file, to tell whether a process still maps it; 0: that question is never asked.
+  // The segment's file as the maps name it, to tell whether a process still maps it; 0: that question is
+  // never asked.
   ino_t inode = 0;
   // Called for each dead task before it is terminated.
   void (*corpse)(Thread& self, Handle<ipc::Task> task) = nullptr;

@@ -33,7 +33,7 @@ void task_finish_thread(Thread& self, ThreadSlot& victim) {
     const Handle<Port> port{victim.kernel_port};
     if (segment.plausible(ipc::kZonePort, port.index)) {
       Locked<Port> locked = txn.lock(port);
-      ipc::kobject_port_destroy(txn, locked);
+      ipc::kobject_port_destroy(txn, locked, task->credentials.pid);
       txn.set(victim.kernel_port, 0);
     }
     if (task->threads != 0) txn.add(task->threads, static_cast<uint32_t>(-1));

@@ -153,7 +153,11 @@ bool make_task(Process& process, ThreadContext& context) {
   process.space = Handle<ipc::Space>{task.space};
   process.task_port = task.port;
   process.pid = static_cast<int32_t>(facts.pid);
-  if (!belong(context, process)) return false;
+  if (!belong(context, process)) {
+    g_error.set(DomainFault::system, "this task was taken for an ended one as it joined",
+                g_settings.place.path);
+    return false;
+  }
   const uint32_t flags = (guard_active() ? 0u : uint32_t{ipc::kTaskUnguarded}) |
                          (signals_in_charge() ? 0u : uint32_t{ipc::kTaskNoFaultHandler}) |
                          (launchd_restricted() ? kTaskRestricted : 0u);

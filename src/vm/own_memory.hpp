@@ -21,7 +21,9 @@ class OwnMemory final : public ipc::UserMemory {
     void* to = reinterpret_cast<void*>(user);
     return user_range_ok(segment_, to, size) && copy_to_user(to, kernel, size);
   }
-  uint64_t map(size_t size) override { return reinterpret_cast<uint64_t>(map_for_receive(size)); }
+  uint64_t map(size_t size, size_t offset) override {
+    return reinterpret_cast<uint64_t>(map_for_receive(size, offset));
+  }
   void unmap(uint64_t address, uint64_t size) override { deallocate(segment_, address, size); }
 
  private:

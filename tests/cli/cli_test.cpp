@@ -8,9 +8,12 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 #include <sstream>
+#include <tuple>
 
 namespace {
 
@@ -129,6 +132,14 @@ TEST_F(Cli, HelpKnowsCommandsAndTopics) {
     EXPECT_FALSE(result.out.empty()) << word;
   }
   EXPECT_EQ(0, run("check --help").status);
+  // Whole, and no wider than a terminal.
+  const std::string trace = run("trace --help").out;
+  EXPECT_NE(std::string::npos, trace.find("\n  portolan trace [OPTION] TASK\n")) << trace;
+  EXPECT_NE(std::string::npos, trace.find("\n  --sites SECONDS ")) << trace;
+  for (const char* words : {"", "run -h", "check -h", "lsmp -h", "trace -h", "ps -h", "info -h", "fsck -h"}) {
+    std::istringstream lines(run(words).out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << words << ": " << line;
+  }
   EXPECT_EQ(0u, run("--version").out.find("portolan "));
 }
 
@@ -396,6 +407,147 @@ TEST_F(Living, WatchPrintsADocumentALine) {
   for (std::string line; std::getline(lines, line); count++)
     EXPECT_EQ("portolan.ps/1", Json::parse(line)["schema"]);
   EXPECT_GE(count, 2);
+}
+
+// The running example, held still while we look: what is looked at several times is the same then.
+class Browser : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    const std::string browser = std::string(PORTOLAN_EXAMPLES_DIR) + "/browser";
+    if (!exists(browser)) GTEST_SKIP() << "the example is not built";
+    pid_ = start(browser, "--seconds");
+    for (int i = 0; i < 1000 && !(shares_with_both() && dead_names() > 0); i++) usleep(10'000);
+    ASSERT_TRUE(shares_with_both()) << run("ps").out;
+  }
+  void TearDown() override {
+    stop(false);
+    Cli::TearDown();
+    // Its renderers end with it; they use the directory until then.
+    for (int i = 0; i < 1000 && !renderers_.empty() && kill(renderers_[0], 0) == 0; i++) usleep(10'000);
+  }
+  void stop(bool stopped) {
+    kill(pid_, stopped ? SIGSTOP : SIGCONT);
+    for (const pid_t pid : renderers_) kill(pid, stopped ? SIGSTOP : SIGCONT);
+  }
+
+  // The tables of all tasks, by pid.
+  std::map<pid_t, Json> tables() {
+    std::map<pid_t, Json> tables;
+    for (const Json& task : Json::parse(run("lsmp -a --json").out)["tasks"])
+      tables[task["pid"]] = task["names"];
+    return tables;
+  }
+  // (port, name in `pid`, name in `other`) of every port that the two share, as trace has it.
+  using Pairs = std::set<std::tuple<std::string, std::string, std::string>>;
+  Pairs traced(pid_t pid, pid_t other) {
+    Pairs pairs;
+    for (const Json& holder : Json::parse(run("trace " + std::to_string(pid) + " --json").out)["holders"]) {
+      if (holder["pid"] != other) continue;
+      for (const Json& pair : holder["pairs"])
+        if (!pair["holder_name"].is_null())
+          pairs.insert({pair["port"], pair["target_name"], pair["holder_name"]});
+    }
+    return pairs;
+  }
+
+  pid_t pid_ = 0;
+  std::vector<pid_t> renderers_;
+
+ private:
+  bool shares_with_both() {
+    const Json ps = Json::parse(run("ps --json").out, nullptr, false);
+    if (ps.is_discarded() || ps["tasks"].size() != 3) return false;
+    renderers_.clear();
+    for (const Json& task : ps["tasks"])
+      if (task["program"] == "renderer") renderers_.push_back(task["pid"]);
+    return renderers_.size() == 2 && traced(pid_, renderers_[0]).size() > 1 &&
+           traced(pid_, renderers_[1]).size() > 1;
+  }
+  int dead_names() {
+    for (const Json& task : Json::parse(run("ps --json").out)["tasks"])
+      if (task["pid"] == pid_) return task["counts"]["dead"];
+    return 0;
+  }
+};
+
+// What lsmp shows as an end of a name is a name of the same port in the other task's table, and the other way
+// round. Answers how many ports were compared, or -1 with what is wrong in `wrong`.
+int compare_ends(const std::map<pid_t, Json>& tables, std::string& wrong) {
+  std::map<std::pair<pid_t, std::string>, Json> all;
+  std::map<std::string, std::set<std::pair<pid_t, std::string>>> of_port;
+  for (const auto& [pid, names] : tables)
+    for (const Json& name : names) {
+      all[{pid, name["name"]}] = name;
+      if (!name["port"].is_null()) of_port[name["port"]].insert({pid, name["name"]});
+    }
+  int compared = 0;
+  for (const auto& [where, name] : all) {
+    if (name["port"].is_null()) continue;
+    std::set<std::pair<pid_t, std::string>> ends{where};
+    for (const Json& end : name["ends"]) {
+      const std::pair<pid_t, std::string> other{end["pid"], end["name"]};
+      ends.insert(other);
+      if (all.count(other) != 0 && all[other]["port"] == name["port"] &&
+          all[other]["rights"] == end["rights"])
+        continue;
+      wrong = "of " + std::to_string(where.first) + ": " + name.dump() + "\nother end: " + end.dump();
+      return -1;
+    }
+    if (ends != of_port[name["port"]]) {
+      wrong = "not all ends of " + std::to_string(where.first) + ": " + name.dump();
+      return -1;
+    }
+    compared += ends.size() > 1 ? 1 : 0;
+  }
+  return compared;
+}
+
+TEST_F(Browser, BothEndsOfEveryPortHaveOneIdentity) {
+  std::string wrong;
+  int compared = -1;
+  std::map<pid_t, Json> tables_now;
+  // One of them may have been stopped in the middle of a change, which is then seen half done.
+  for (int i = 0; i < 20 && compared < 0; i++) {
+    stop(false);
+    usleep(20'000);
+    stop(true);
+    tables_now = tables();
+    compared = compare_ends(tables_now, wrong);
+  }
+  EXPECT_GE(compared, 8) << wrong;
+
+  const std::string text = run("lsmp " + std::to_string(pid_)).out;
+  for (const pid_t renderer : renderers_) {
+    const Pairs ours = traced(pid_, renderer);
+    EXPECT_GE(ours.size(), 4u);
+    Pairs mirrored;
+    for (const auto& [port, theirs, mine] : traced(renderer, pid_)) mirrored.insert({port, mine, theirs});
+    EXPECT_EQ(ours, mirrored);
+    for (const auto& [port, mine, theirs] : ours) {
+      auto identity = [&](pid_t pid, const std::string& wanted) {
+        for (const Json& name : tables_now[pid])
+          if (name["name"] == wanted) return name["port"].get<std::string>();
+        return std::string();
+      };
+      EXPECT_EQ(port, identity(pid_, mine));
+      EXPECT_EQ(port, identity(renderer, theirs));
+      EXPECT_TRUE(std::regex_search(text, std::regex("\n" + mine + " +" + port + " "))) << mine << "\n"
+                                                                                        << text;
+      EXPECT_NE(std::string::npos, text.find(" renderer " + std::to_string(renderer) + ":" + theirs)) << text;
+    }
+  }
+}
+
+TEST_F(Browser, DeadNamesSayWhatTheyWere) {
+  stop(true);
+  const Json trace = Json::parse(run("trace browser --json").out);
+  ASSERT_FALSE(trace["holders"].empty());
+  const Json& first = trace["holders"][0];
+  EXPECT_EQ(true, first["self"]) << trace["holders"];
+  EXPECT_GT(first["target_holds"]["dead"]["names"], 0) << first;
+  const std::string text = run("lsmp browser --right dead --fold").out;
+  EXPECT_NE(std::string::npos, text.find("was THREAD-CONTROL self")) << text;
 }
 
 // The example of scenario 1: the first row names the leaking line, the count is what the program says it

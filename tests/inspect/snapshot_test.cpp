@@ -74,6 +74,8 @@ TEST(Snapshot, ARightWhosePortHasDiedIsADeadName) {
   ASSERT_NE(nullptr, dead);
   EXPECT_EQ(MACH_PORT_TYPE_DEAD_NAME, dead->type);
   EXPECT_EQ(0u, dead->port);
+  EXPECT_EQ(0u, dead->was_kobject);
+  EXPECT_EQ(100u, dead->was_pid);
   EXPECT_EQ(nullptr, find(*seen.task_of_pid(100), port.value));
 }
 

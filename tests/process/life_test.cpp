@@ -28,6 +28,8 @@ TEST(Life, ATaskIsThereBeforeMain) { passes("joins"); }
 TEST(Life, AThreadsPortDiesWithIt) { passes("threads"); }
 TEST(Life, ADestructorThatTrapsLateAttachesAgain) { passes("late"); }
 
+TEST(Life, ATaskOutlivesItsFirstThread) { passes("first-ends"); }
+
 // Tasks 1.2, bootstrap 12.3.
 TEST(Life, AForkedChildIsANewTaskThatInherits) { passes("forks"); }
 TEST(Life, ARawCloneJoinsAtItsFirstTrap) { passes("raw"); }

@@ -189,6 +189,28 @@ static void threads_end(void) {
   expect(until_dead(g_thread) < 2);
 }
 
+// The first thread ends; another, which has not trapped yet, is the task for a while.
+static void* goes_on(void* unused) {
+  (void)unused;
+  for (;;) {
+    char line[256];
+    FILE* status = fopen("/proc/self/stat", "r");
+    expect(status != NULL && fgets(line, sizeof line, status) != NULL);
+    fclose(status);
+    if (strstr(line, ") Z ") != NULL) break;
+    usleep(1000);
+  }
+  usleep(1500000);  // longer than launchd sleeps between two looks
+  expect(type_of(mach_task_self()) == MACH_PORT_TYPE_SEND);
+  drop_receive(new_port());
+  exit(0);
+}
+static void first_thread_ends(void) {
+  pthread_t thread;
+  expect(pthread_create(&thread, NULL, goes_on, NULL) == 0);
+  pthread_exit(NULL);
+}
+
 // A thread whose last destructor of all still traps.
 static pthread_key_t g_late;
 static void traps_late(void* round) {
@@ -580,12 +602,15 @@ int main(int argc, char** argv) {
   static const struct {
     const char* name;
     void (*run)(void);
-  } kCases[] = {
-      {"joins", joins},   {"threads", threads_end},   {"late", late_traps},        {"forks", forks},
-      {"raw", raw_forks}, {"library", library_forks}, {"inherited", inherited},    {"images", images},
-      {"leaves", leaves}, {"killed", killed},         {"launchd", launchd_killed}, {"both", both_killed},
-      {"stays", stays},   {"sandboxed", sandboxed},   {"stands-in", stands_in},    {"refused", refused},
-      {"lost", lost}};
+  } kCases[] = {{"joins", joins},           {"threads", threads_end},
+                {"late", late_traps},       {"first-ends", first_thread_ends},
+                {"forks", forks},           {"raw", raw_forks},
+                {"library", library_forks}, {"inherited", inherited},
+                {"images", images},         {"leaves", leaves},
+                {"killed", killed},         {"launchd", launchd_killed},
+                {"both", both_killed},      {"stays", stays},
+                {"sandboxed", sandboxed},   {"stands-in", stands_in},
+                {"refused", refused},       {"lost", lost}};
   static char self[512];
   const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   if (length > 0) self[length] = 0;

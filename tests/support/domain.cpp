@@ -35,13 +35,13 @@ bool TestMemory::copy_out(uint64_t user, const void* kernel, size_t size) {
   return true;
 }
 
-uint64_t TestMemory::map(size_t size) {
+uint64_t TestMemory::map(size_t size, size_t offset) {
   if (maps_left == 0) return 0;
   if (maps_left > 0) maps_left--;
-  void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* address = mmap(nullptr, offset + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) return 0;
-  mapped_bytes += (size + kPage - 1) / kPage * kPage;
-  return reinterpret_cast<uint64_t>(address);
+  mapped_bytes += (offset + size + kPage - 1) / kPage * kPage;
+  return reinterpret_cast<uint64_t>(address) + offset;
 }
 
 void TestMemory::unmap(uint64_t address, uint64_t size) {

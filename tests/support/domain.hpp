@@ -23,7 +23,7 @@ class TestMemory final : public ipc::UserMemory {
  public:
   bool copy_in(void* kernel, uint64_t user, size_t size) override;
   bool copy_out(uint64_t user, const void* kernel, size_t size) override;
-  uint64_t map(size_t size) override;
+  uint64_t map(size_t size, size_t offset) override;
   void unmap(uint64_t address, uint64_t size) override;
 
   int maps_left = -1;  // -1: no limit

@@ -62,11 +62,4 @@ uint64_t LineCount() {
   return log.count;
 }
 
-void CheckKr(kern_return_t result, const char* what, const char* file, int line) {
-  if (result == KERN_SUCCESS) return;
-  std::fprintf(stderr, "%d: %s:%d: %s: 0x%x %s\n", static_cast<int>(getpid()), BaseName(file), line,
-               what, static_cast<unsigned>(result), mach_error_string(result));
-  std::_Exit(70);
-}
-
 }  // namespace logging

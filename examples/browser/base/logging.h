@@ -4,8 +4,6 @@
 #ifndef BROWSER_BASE_LOGGING_H_
 #define BROWSER_BASE_LOGGING_H_
 
-#include <mach/mach.h>
-
 #include <cstdint>
 #include <sstream>
 
@@ -33,14 +31,5 @@ uint64_t LineCount();
 }  // namespace logging
 
 #define LOG() logging::Message(__FILE__, __LINE__).stream()
-
-// Ends the program unless `result` is KERN_SUCCESS, saying what failed and why.
-#define CHECK_KR(result, what) logging::CheckKr((result), (what), __FILE__, __LINE__)
-
-namespace logging {
-
-void CheckKr(kern_return_t result, const char* what, const char* file, int line);
-
-}  // namespace logging
 
 #endif  // BROWSER_BASE_LOGGING_H_

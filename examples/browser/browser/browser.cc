@@ -3,7 +3,6 @@
 // more see to housekeeping, and one paints for each renderer. All of them log.
 #include "browser/browser.h"
 
-#include <servers/bootstrap.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -13,7 +12,6 @@
 
 #include "base/logging.h"
 #include "base/thread_id.h"
-#include "ipc/port.h"
 #include "net/socket.h"
 
 namespace browser {
@@ -29,17 +27,15 @@ constexpr const char* kHelpers[] = {"history",   "bookmarks", "cookies", "cache"
 
 }  // namespace
 
-Browser::Browser(const Options& options)
-    : options_(options), loop_([this](mach_msg_header_t* message) { OnMessage(message); }) {}
+Browser::Browser(const Options& options) : options_(options), loop_(service_) { AddHandlers(); }
 
 Browser::~Browser() = default;
 
 int Browser::Run(const std::string& program) {
   const auto started = std::chrono::steady_clock::now();
   const std::string service = "com.example.browser." + std::to_string(getpid());
-  CHECK_KR(bootstrap_check_in(bootstrap_port, service.c_str(), &service_), service.c_str());
+  service_.add(portolan::bootstrap::check_in(service.c_str()).value()).value();
   LOG() << "serving " << service;
-  loop_.Add(service_);
   loop_.Start(kLoopThreads);
   for (uint32_t i = 0; i < options_.renderers; i++) {
     std::vector<std::string> arguments = {"--service=" + service, "--index=" + std::to_string(i)};
@@ -67,70 +63,53 @@ int Browser::Run(const std::string& program) {
   pool_.Finish();
   Report(taken.count(), failed);
   clients_.clear();
-  ipc::DropReceive(service_);
   return failed == 0 ? 0 : 1;
 }
 
-void Browser::OnMessage(mach_msg_header_t* message) {
-  const bool from_client = message->msgh_local_port != service_;
-  const bool complex = MACH_MSGH_BITS_IS_COMPLEX(message->msgh_bits);
-  const mach_msg_size_t size = message->msgh_size;
-  if (message->msgh_id == ipc::kConnect && !from_client && complex && size == sizeof(ipc::ConnectRequest)) {
-    OnConnect(reinterpret_cast<ipc::ConnectRequest*>(message));
-  } else if (message->msgh_id == ipc::kLoad && from_client && size == sizeof(ipc::LoadRequest)) {
-    OnLoad(reinterpret_cast<ipc::LoadRequest*>(message));
-  } else if (message->msgh_id == ipc::kSubscribe && from_client && complex &&
-             size == sizeof(ipc::SubscribeRequest)) {
-    OnSubscribe(reinterpret_cast<ipc::SubscribeRequest*>(message));
-  } else if (message->msgh_id == ipc::kLog && from_client && size == sizeof(ipc::LogLine)) {
-    auto* line = reinterpret_cast<ipc::LogLine*>(message);
-    line->text[sizeof line->text - 1] = '\0';
-    LOG() << line->text;
-  } else if (message->msgh_id == MACH_NOTIFY_NO_SENDERS) {
-    LOG() << "channel " << message->msgh_local_port << " has no users any more";
-  } else {
-    LOG() << "message " << message->msgh_id << " makes no sense";
-  }
+void Browser::AddHandlers() {
+  service_.on([this](ipc::Connect& request, portolan::reply_to<ipc::Connected> reply) {
+    OnConnect(request, std::move(reply));
+  });
+  service_.on([this](const ipc::Load& request, portolan::reply_to<ipc::Loaded> reply) {
+    OnLoad(request, std::move(reply));
+  });
+  service_.on([this](ipc::Subscribe& request) { OnSubscribe(request); });
+  service_.on([](ipc::Log& line) {
+    line.payload.text[sizeof line.payload.text - 1] = '\0';
+    LOG() << line.payload.text;
+  });
+  service_.on_no_senders(
+      [](mach_port_t channel) { LOG() << "channel " << channel << " has no users any more"; });
+  service_.on_error([](const portolan::error& failed, const portolan::envelope& from) {
+    LOG() << "a message of " << from.pid() << " makes no sense: " << failed.text();
+  });
 }
 
 // A renderer introduces itself, and gets a channel of its own.
-void Browser::OnConnect(ipc::ConnectRequest* request) {
-  if (request->ports.type != MACH_MSG_OOL_PORTS_DESCRIPTOR || request->ports.count != ipc::kRendererPorts)
-    return;
-  auto* names = static_cast<mach_port_t*>(request->ports.address);
-  mach_port_t ports[ipc::kRendererPorts];
-  for (uint32_t i = 0; i < ipc::kRendererPorts; i++) ports[i] = std::exchange(names[i], MACH_PORT_NULL);
-  auto client = std::make_unique<Client>(request->pid, request->index, ports);
-  client->WatchSenders();
-  loop_.Add(client->channel());
-
-  ipc::ConnectReply reply = {};
-  reply.header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0) | MACH_MSGH_BITS_COMPLEX;
-  reply.header.msgh_remote_port = std::exchange(request->header.msgh_remote_port, MACH_PORT_NULL);
-  reply.header.msgh_id = ipc::kConnect + ipc::kReply;
-  reply.body.msgh_descriptor_count = 1;
-  reply.channel = ipc::Right(client->channel(), MACH_MSG_TYPE_MAKE_SEND);
-  if (ipc::Send(&reply.header, sizeof reply, 1000) != KERN_SUCCESS) LOG() << "a renderer left at once";
-  LOG() << "renderer " << request->pid << " has channel " << client->channel();
+void Browser::OnConnect(ipc::Connect& request, portolan::reply_to<ipc::Connected> reply) {
+  if (request.part<0>().size() != ipc::kRendererPorts) return reply.drop();
+  const int32_t pid = request.payload.pid;
+  auto client = std::make_unique<Client>(request.payload, std::move(request.part<0>()));
+  service_.watch_senders(client->channel()).value();
+  service_.serve(client->channel()).value();
+  if (!reply.answer(make_send_of(client->channel()))) LOG() << "a renderer left at once";
+  LOG() << "renderer " << pid << " has channel " << client->channel().get();
 
   const std::lock_guard<std::mutex> guard(lock_);
   client->StartPainting();
   clients_.push_back(std::move(client));
 }
 
-void Browser::OnLoad(ipc::LoadRequest* request) {
-  if (request->bytes == 0 || request->bytes > 1u << 20) return;
+void Browser::OnLoad(const ipc::Load& request, portolan::reply_to<ipc::Loaded> reply) {
+  if (request.payload.bytes == 0 || request.payload.bytes > 1u << 20) return reply.drop();
   loads_++;
-  const mach_port_t reply = std::exchange(request->header.msgh_remote_port, MACH_PORT_NULL);
-  pool_.Start([resource = request->resource, bytes = request->bytes, reply] {
-    net::Socket(resource, bytes, reply).Run();
-  });
+  auto socket = std::make_shared<net::Socket>(request.payload, std::move(reply));
+  pool_.Start([socket] { socket->Run(); });
 }
 
-void Browser::OnSubscribe(ipc::SubscribeRequest* request) {
-  if (request->sink.type != MACH_MSG_PORT_DESCRIPTOR || !MACH_PORT_VALID(request->sink.name)) return;
-  const mach_port_t sink = std::exchange(request->sink.name, MACH_PORT_NULL);
-  pool_.Start([sink, events = request->events] { net::SendEvents(sink, events); });
+void Browser::OnSubscribe(ipc::Subscribe& request) {
+  auto sink = std::make_shared<portolan::send_right>(std::move(request.part<0>()));
+  pool_.Start([sink, events = request.payload.count] { net::SendEvents(*sink, events); });
 }
 
 void Browser::StartHelpers() {

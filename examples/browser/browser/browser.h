@@ -3,8 +3,6 @@
 #ifndef BROWSER_BROWSER_BROWSER_H_
 #define BROWSER_BROWSER_BROWSER_H_
 
-#include <mach/mach.h>
-
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -32,11 +30,11 @@ class Browser {
   int Run(const std::string& program);
 
  private:
+  void AddHandlers();
   // On the threads of the loop.
-  void OnMessage(mach_msg_header_t* message);
-  void OnConnect(ipc::ConnectRequest* request);
-  void OnLoad(ipc::LoadRequest* request);
-  void OnSubscribe(ipc::SubscribeRequest* request);
+  void OnConnect(ipc::Connect& request, portolan::reply_to<ipc::Connected> reply);
+  void OnLoad(const ipc::Load& request, portolan::reply_to<ipc::Loaded> reply);
+  void OnSubscribe(ipc::Subscribe& request);
 
   void StartHelpers();
   void StopHelpers();
@@ -44,7 +42,7 @@ class Browser {
   void Report(double seconds, unsigned long failed);
 
   const Options options_;
-  mach_port_t service_ = MACH_PORT_NULL;  // a receive right, checked in
+  portolan::service service_;
   ipc::Loop loop_;
   net::Pool pool_;
   std::mutex lock_;

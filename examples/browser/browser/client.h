@@ -3,8 +3,6 @@
 #ifndef BROWSER_BROWSER_CLIENT_H_
 #define BROWSER_BROWSER_CLIENT_H_
 
-#include <mach/mach.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -17,18 +15,14 @@ namespace browser {
 
 class Client {
  public:
-  // Takes over send rights to the renderer's ports.
-  Client(int32_t pid, uint32_t index, const mach_port_t (&ports)[ipc::kRendererPorts]);
+  // `ports` lead to the renderer: kRendererPorts of them.
+  Client(const ipc::RendererInfo& renderer, std::vector<portolan::send_right> ports);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // The receive right on which the renderer's requests come in; a member of the browser's loop.
-  mach_port_t channel() const { return channel_; }
-  int32_t pid() const { return pid_; }
-
-  // Asks for a message on the channel when the renderer, or whoever else has a right to it, is gone.
-  void WatchSenders();
+  // The port on which the renderer's requests come in.
+  const portolan::receive_right& channel() const { return channel_; }
 
   void StartPainting();
   void StopPainting();
@@ -42,13 +36,14 @@ class Client {
  private:
   void Paint();
   void PaintFrame(uint32_t frame);
+  portolan::result<ipc::Painted> AskForFrame(uint32_t frame, portolan::ool_memory list);
 
-  const int32_t pid_;
-  const uint32_t index_;
-  mach_port_t ports_[ipc::kRendererPorts];
-  const mach_port_t channel_;
-  mach_port_t paint_reply_;           // the painting thread's
-  std::vector<mach_port_t> awaited_;  // reply ports whose answer did not come in time, but still may
+  const ipc::RendererInfo renderer_;
+  const std::vector<portolan::send_right> ports_;
+  const portolan::receive_right channel_;
+  portolan::receive_right paint_reply_;  // the painting thread's
+  std::vector<portolan::receive_right>
+      awaited_;  // reply ports whose answer did not come in time, but still may
   base::Flag stop_;
   std::unique_ptr<base::Thread> painter_;
   std::atomic<uint64_t> painted_{0};

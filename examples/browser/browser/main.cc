@@ -4,7 +4,7 @@
 //   browser [--clean] [--seconds N] [--renderers N] [--unanswered] [--verbose]
 //
 // Its last line says how many references it leaked; `portolan check browser` finds the same number and the
-// place. There is nothing of Portolan in the source: it would do the same on a Mac.
+// place. Its messages are those of the C++ API, headers over the C calls: it would do the same on a Mac.
 #include <cstdio>
 #include <string>
 #include <vector>

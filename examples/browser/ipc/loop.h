@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A message loop: threads that receive from a port set and hand each message to one function.
+// The threads of a service.
 #ifndef BROWSER_IPC_LOOP_H_
 #define BROWSER_IPC_LOOP_H_
 
-#include <mach/mach.h>
-
-#include <functional>
 #include <memory>
+#include <portolan/portolan.hpp>
 #include <vector>
 
 #include "base/thread.h"
@@ -15,30 +13,26 @@ namespace ipc {
 
 class Loop {
  public:
-  // Is called on the loop's threads, several at a time. Whatever it leaves in the message is destroyed
-  // afterwards: a right that it keeps it replaces by MACH_PORT_NULL.
-  using Handler = std::function<void(mach_msg_header_t*)>;
-
-  explicit Loop(Handler handler);
-  ~Loop();
+  explicit Loop(portolan::service& service) : service_(service) {}
+  ~Loop() { Stop(); }
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Receives from this port too. The caller keeps the receive right, and may drop it at any time.
-  void Add(mach_port_t port);
-
   // Starts so many threads more.
-  void Start(unsigned threads);
+  void Start(unsigned threads) {
+    for (unsigned i = 0; i < threads; i++) {
+      threads_.push_back(std::make_unique<base::Thread>([this] { service_.run().value(); }));
+    }
+  }
 
-  // Lets every thread finish what it is doing, and joins it.
-  void Stop();
+  // Lets every thread finish what it is doing, and joins it. For good.
+  void Stop() {
+    service_.stop();
+    threads_.clear();
+  }
 
  private:
-  void Run();
-
-  Handler handler_;
-  mach_port_t set_ = MACH_PORT_NULL;
-  mach_port_t stop_ = MACH_PORT_NULL;  // a member: one message here ends one thread
+  portolan::service& service_;
   std::vector<std::unique_ptr<base::Thread>> threads_;
 };
 

@@ -3,107 +3,65 @@
 #ifndef BROWSER_IPC_MESSAGES_H_
 #define BROWSER_IPC_MESSAGES_H_
 
-#include <mach/mach.h>
-
 #include <cstdint>
+#include <portolan/portolan.hpp>
+#include <span>
+#include <vector>
 
 namespace ipc {
 
-enum MessageId : mach_msg_id_t {
-  kConnect = 2000,    // renderer to service: here I am, these are my ports. Reply: your channel
-  kLoad = 2001,       // renderer to channel: a resource, please. Reply: its bytes, out of line
-  kSubscribe = 2002,  // renderer to channel: send so many events to this port. No reply
-  kPaint = 2003,      // browser to renderer: a display list, out of line. Reply: its checksum
-  kLog = 2004,        // renderer to channel: a line for the log. No reply
-  kEvent = 2005,      // browser to a port that was subscribed. No reply
-  kQuit = 2006,       // browser to renderer: come to an end. No reply
-  kStop = 2099,       // a loop to itself
-  kReply = 100,       // what a reply's id is greater by
-};
-
-// A renderer's ports, as kConnect lists them: one for commands, the others for paint requests.
+// A renderer's ports, as Connect lists them: one for commands, the others for paint requests.
 constexpr uint32_t kCommandPort = 0;
 constexpr uint32_t kFirstPaintPort = 1;
 constexpr uint32_t kPaintPorts = 4;
 constexpr uint32_t kRendererPorts = kFirstPaintPort + kPaintPorts;
 
-struct ConnectRequest {
-  mach_msg_header_t header;
-  mach_msg_body_t body;
-  mach_msg_ool_ports_descriptor_t ports;  // kRendererPorts send rights
+struct RendererInfo {
   int32_t pid;
   uint32_t index;
 };
-
-struct ConnectReply {
-  mach_msg_header_t header;
-  mach_msg_body_t body;
-  mach_msg_port_descriptor_t channel;  // a send right
-};
-
-struct LoadRequest {
-  mach_msg_header_t header;
+struct ResourceInfo {
   uint32_t resource;
   uint32_t bytes;
 };
-
-struct LoadReply {
-  mach_msg_header_t header;
-  mach_msg_body_t body;
-  mach_msg_ool_descriptor_t content;
+struct ContentInfo {
   uint32_t resource;
   uint32_t checksum;
 };
-
-struct SubscribeRequest {
-  mach_msg_header_t header;
-  mach_msg_body_t body;
-  mach_msg_port_descriptor_t sink;  // a send right
-  uint32_t events;
-};
-
-struct PaintRequest {
-  mach_msg_header_t header;
-  mach_msg_body_t body;
-  mach_msg_ool_descriptor_t display_list;
+struct FrameInfo {
   uint32_t frame;
 };
-
-struct PaintReply {
-  mach_msg_header_t header;
+struct PaintedInfo {
   uint32_t frame;
   uint32_t checksum;
 };
-
-struct LogLine {
-  mach_msg_header_t header;
+struct Line {
   char text[96];
 };
-
-struct Event {
-  mach_msg_header_t header;
-  uint32_t number;
+struct Count {
+  uint32_t count;
 };
 
-// Room for any of them, or for a notification, with the trailer.
-union Buffer {
-  mach_msg_header_t header;
-  ConnectRequest connect;
-  ConnectReply connect_reply;
-  LoadRequest load;
-  LoadReply load_reply;
-  SubscribeRequest subscribe;
-  PaintRequest paint;
-  PaintReply paint_reply;
-  LogLine log;
-  Event event;
-  mach_no_senders_notification_t no_senders;
-  mach_dead_name_notification_t dead_name;
-  char bytes[512];
-};
+// Renderer to service: here I am, these are my ports. Reply: your channel.
+using Connect = portolan::message<2000, RendererInfo, std::vector<portolan::send_right>>;
+using Connected = portolan::message<2100, portolan::none, portolan::send_right>;
+// Renderer to channel: a resource, please. Reply: its bytes.
+using Load = portolan::message<2001, ResourceInfo>;
+using Loaded = portolan::message<2101, ContentInfo, portolan::ool_memory>;
+// Renderer to channel: send so many events to this port.
+using Subscribe = portolan::message<2002, Count, portolan::send_right>;
+// Browser to a port that was subscribed: number so many.
+using Event = portolan::message<2005, Count>;
+// Browser to renderer: a display list. Reply: its checksum.
+using Paint = portolan::message<2003, FrameInfo, portolan::ool_memory>;
+using Painted = portolan::message<2103, PaintedInfo>;
+// Renderer to channel: a line for the log.
+using Log = portolan::message<2004, Line>;
+// Browser to renderer: come to an end.
+using Quit = portolan::message<2006>;
 
 // Of what goes out of line: the sender computes it, the receiver compares.
-uint32_t Checksum(const void* data, uint32_t bytes);
+uint32_t Checksum(std::span<const std::byte> data);
 
 }  // namespace ipc
 

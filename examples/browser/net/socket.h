@@ -3,16 +3,16 @@
 #ifndef BROWSER_NET_SOCKET_H_
 #define BROWSER_NET_SOCKET_H_
 
-#include <mach/mach.h>
-
 #include <cstdint>
+
+#include "ipc/messages.h"
 
 namespace net {
 
 class Socket {
  public:
-  // Takes over `reply`, a send-once right, and answers the request on it.
-  Socket(uint32_t resource, uint32_t bytes, mach_port_t reply);
+  // Answers the request when it has run.
+  Socket(const ipc::ResourceInfo& wanted, portolan::reply_to<ipc::Loaded> reply);
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
@@ -27,12 +27,12 @@ class Socket {
   const uint32_t resource_;
   const uint32_t bytes_;
   uint32_t read_ = 0;
-  mach_port_t reply_;
-  vm_address_t content_ = 0;
+  portolan::reply_to<ipc::Loaded> reply_;
+  portolan::ool_memory content_;
 };
 
-// Sends `count` events to `sink`, a send right that it takes over, and releases it.
-void SendEvents(mach_port_t sink, uint32_t count);
+// Sends so many events.
+void SendEvents(const portolan::send_right& sink, uint32_t count);
 
 }  // namespace net
 

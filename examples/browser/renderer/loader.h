@@ -3,17 +3,15 @@
 #ifndef BROWSER_RENDERER_LOADER_H_
 #define BROWSER_RENDERER_LOADER_H_
 
-#include <mach/mach.h>
-
 #include <cstdint>
+#include <portolan/portolan.hpp>
 
 #include "base/thread.h"
 
 namespace renderer {
 
-// Loads resources over `channel`, a send right of the caller's, until `quit`. False: something arrived
-// damaged.
-bool LoadUntil(mach_port_t channel, uint32_t number, base::Flag* quit);
+// Loads resources over `channel` until `quit`. False: something arrived damaged.
+bool LoadUntil(const portolan::send_right& channel, uint32_t number, base::Flag* quit);
 
 }  // namespace renderer
 

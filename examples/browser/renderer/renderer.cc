@@ -2,20 +2,19 @@
 // A renderer process. It never logs by itself, so it does not leak thread ports: its lines go to the browser.
 #include "renderer/renderer.h"
 
-#include <servers/bootstrap.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <utility>
 #include <vector>
 
-#include "base/logging.h"
 #include "base/thread.h"
 #include "ipc/loop.h"
 #include "ipc/messages.h"
-#include "ipc/port.h"
 #include "renderer/loader.h"
 
 namespace renderer {
@@ -28,12 +27,16 @@ constexpr uint32_t kUnansweredMost = 12;
 
 class Renderer {
  public:
-  explicit Renderer(const Options& options)
-      : options_(options), loop_([this](mach_msg_header_t* message) { OnMessage(message); }) {
-    for (mach_port_t& port : ports_) {
-      port = ipc::NewPort(16);
-      loop_.Add(port);
+  explicit Renderer(const Options& options) : options_(options), loop_(service_) {
+    for (portolan::receive_right& port : ports_) {
+      port = portolan::receive_right::allocate(16).value();
+      service_.serve(port).value();
     }
+    service_.on([this](ipc::Paint& request, portolan::reply_to<ipc::Painted> reply) {
+      return OnPaint(request, std::move(reply));
+    });
+    service_.on([this](const ipc::Quit&) { quit_.Set(); });
+    service_.on_dead_name([this](const portolan::dead_name&) { quit_.Set(); });
   }
 
   int Run() {
@@ -50,8 +53,6 @@ class Renderer {
     }
     loaders.clear();
     loop_.Stop();
-    ipc::DropSend(channel_);
-    for (mach_port_t port : ports_) ipc::DropReceive(port);
     if (options_.unanswered) {
       std::printf("renderer %u (%d): left %u requests unanswered\n", options_.index,
                   static_cast<int>(getpid()), unanswered_.load());
@@ -63,68 +64,30 @@ class Renderer {
  private:
   // Finds the browser and gets a channel in exchange for rights to our ports.
   void Connect() {
-    mach_port_t service = MACH_PORT_NULL;
-    CHECK_KR(bootstrap_look_up(bootstrap_port, options_.service.c_str(), &service), options_.service.c_str());
-    const mach_port_t reply_port = ipc::NewPort();
-    ipc::Buffer buffer;
-    buffer.connect = {};
-    buffer.header.msgh_bits =
-        MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE) | MACH_MSGH_BITS_COMPLEX;
-    buffer.header.msgh_remote_port = service;
-    buffer.header.msgh_id = ipc::kConnect;
-    buffer.connect.body.msgh_descriptor_count = 1;
-    buffer.connect.ports.address = ports_;
-    buffer.connect.ports.count = ipc::kRendererPorts;
-    buffer.connect.ports.copy = MACH_MSG_PHYSICAL_COPY;
-    buffer.connect.ports.disposition = MACH_MSG_TYPE_MAKE_SEND;
-    buffer.connect.ports.type = MACH_MSG_OOL_PORTS_DESCRIPTOR;
-    buffer.connect.pid = getpid();
-    buffer.connect.index = options_.index;
-    CHECK_KR(ipc::Call(&buffer, sizeof(ipc::ConnectRequest), reply_port, 10000), "connecting to the browser");
-    channel_ = buffer.connect_reply.channel.name;
-    ipc::DropReceive(reply_port);
-    ipc::DropSend(service);
-    // Should the browser die, we go too.
-    mach_port_t previous = MACH_PORT_NULL;
-    CHECK_KR(
-        mach_port_request_notification(mach_task_self(), channel_, MACH_NOTIFY_DEAD_NAME, 1,
-                                       ports_[ipc::kCommandPort], MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous),
-        "mach_port_request_notification");
+    const auto browser = portolan::bootstrap::look_up(options_.service.c_str()).value();
+    ipc::Connect request{{getpid(), options_.index}, make_send_of(ports_)};
+    auto connected =
+        portolan::call<ipc::Connected>(browser, std::move(request), std::chrono::seconds(10)).value();
+    channel_ = std::move(connected.part<0>());
+    service_.watch_death(channel_).value();  // should the browser die, we go too
   }
 
-  void OnMessage(mach_msg_header_t* message) {
-    if (message->msgh_id == ipc::kPaint && message->msgh_size == sizeof(ipc::PaintRequest)) {
-      OnPaint(reinterpret_cast<ipc::PaintRequest*>(message));
-    } else if (message->msgh_id == ipc::kQuit) {
-      quit_.Set();
-    } else if (message->msgh_id == MACH_NOTIFY_DEAD_NAME) {
-      ipc::DropSend(
-          reinterpret_cast<mach_dead_name_notification_t*>(message)->not_port);  // it brings one more
-      quit_.Set();
-    }
-  }
-
-  void OnPaint(ipc::PaintRequest* request) {
-    const mach_port_t reply_port = request->header.msgh_remote_port;
-    request->header.msgh_remote_port = MACH_PORT_NULL;
+  portolan::result<void> OnPaint(ipc::Paint& request, portolan::reply_to<ipc::Painted> reply) {
+    const uint32_t frame = request.payload.frame;
     // The other leak: on this path nobody answers, and nobody gives the right to do so back.
-    if (options_.unanswered && request->frame % 4 == 3 && unanswered_.load() < kUnansweredMost) {
+    if (options_.unanswered && frame % 4 == 3 && unanswered_.load() < kUnansweredMost) {
       unanswered_++;
-      return;
+      static_cast<void>(reply.release().release());
+      return {};
     }
-    ipc::PaintReply reply = {};
-    reply.header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0);
-    reply.header.msgh_remote_port = reply_port;
-    reply.header.msgh_id = ipc::kPaint + ipc::kReply;
-    reply.frame = request->frame;
-    reply.checksum = ipc::Checksum(request->display_list.address, request->display_list.size);
-    ipc::Send(&reply.header, sizeof reply, 1000);
+    return reply.answer({{frame, ipc::Checksum(request.part<0>().bytes())}});
   }
 
   const Options options_;
+  portolan::service service_;
   ipc::Loop loop_;
-  mach_port_t ports_[ipc::kRendererPorts] = {};
-  mach_port_t channel_ = MACH_PORT_NULL;  // a send right
+  std::array<portolan::receive_right, ipc::kRendererPorts> ports_;
+  portolan::send_right channel_;
   base::Flag quit_;
   std::atomic<uint32_t> unanswered_{0};
 };

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// REFUSED: a payload has numbers only, no pointers
+#include <portolan/portolan.hpp>
+
+using namespace portolan;
+using give = message<1, none, send_right>;
+using ask = message<2, int>;
+using told = message<3, int>;
+
+#include <string_view>
+struct bad {
+  std::string_view text;
+};
+result<void> view(const send_right& to) { return send(to, message<4, bad>{{"text"}}); }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// REFUSED: cannot be given as that part of the message
+#include <portolan/portolan.hpp>
+
+using namespace portolan;
+using give = message<1, none, send_right>;
+using ask = message<2, int>;
+using told = message<3, int>;
+
+give wrong(receive_right port) { return give{std::move(port)}; }
