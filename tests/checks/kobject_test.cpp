@@ -444,6 +444,7 @@ CHECK(KernelObjects, AnotherTaskIsAskedJustSo) {
   EXPECT_CODE(KERN_SUCCESS, ask(r, weak, 3235));
   EXPECT_CODE(KERN_SUCCESS, ask(r, peer.task(), 3401));
   EXPECT_TRUE(eventually([&] { return type_of(peer.task()) == MACH_PORT_TYPE_DEAD_NAME; }));
+  peer.kill_hard();
 }
 
 }  // namespace

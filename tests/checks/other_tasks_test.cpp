@@ -299,6 +299,7 @@ CHECK(OtherTasks, TellAboutThemselvesAndEnd) {
   request(peer.task(), MACH_NOTIFY_DEAD_NAME, 0, gone);
   EXPECT_CODE(KERN_SUCCESS, task_terminate(peer.task()));
   EXPECT_EQ(MACH_NOTIFY_DEAD_NAME, await_id(gone));
+  peer.kill_hard();
 }
 
 CHECK(OtherTasks, OneCanEndOneself) {
@@ -311,6 +312,7 @@ CHECK(OtherTasks, OneCanEndOneself) {
   request(peer.task(), MACH_NOTIFY_DEAD_NAME, 0, gone);
   peer.line().tell(1);
   EXPECT_EQ(MACH_NOTIFY_DEAD_NAME, await_id(gone));
+  peer.kill_hard();
 }
 
 }  // namespace
