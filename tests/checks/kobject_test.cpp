@@ -33,7 +33,7 @@ class Ask {
   Ask& right(mach_port_t name, mach_msg_type_name_t disposition) {
     mach_msg_port_descriptor_t port{};
     port.name = name;
-    port.disposition = disposition;
+    port.disposition = static_cast<uint8_t>(disposition);
     port.type = MACH_MSG_PORT_DESCRIPTOR;
     return descriptor(&port, sizeof port);
   }
