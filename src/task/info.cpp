@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "segment/keep_errno.hpp"
 #include "segment/text.hpp"
 #include "task/reaper.hpp"
 
@@ -36,10 +37,11 @@ template <size_t N>
 bool read_file(uint32_t pid, const char* name, char (&text)[N]) {
   char path[64];
   Text(path) << "/proc/" << uint64_t{pid} << "/" << name;
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  // Straight to Linux: open and read are cancellation points.
+  const long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
-  const ssize_t length = read(file, text, N - 1);
-  close(file);
+  const long length = syscall(SYS_read, file, text, N - 1);
+  syscall(SYS_close, file);
   text[length > 0 ? length : 0] = 0;
   return length > 0;
 }
@@ -106,6 +108,7 @@ T basic(const Usage& usage) {
 
 kern_return_t task_describe(const Segment& segment, Handle<Task> handle, task_flavor_t flavor,
                             integer_t* info, mach_msg_type_number_t& count) {
+  const KeepErrno keep;
   const Task& task = segment.at(handle);
   const ipc::Sender& s = task.credentials;
   if (flavor == TASK_SECURITY_TOKEN) return give(security_token_t{{s.uid, s.gid}}, info, count);
@@ -129,6 +132,7 @@ kern_return_t task_describe(const Segment& segment, Handle<Task> handle, task_fl
 }
 
 kern_return_t task_kill(const Segment& segment, Handle<Task> handle) {
+  const KeepErrno keep;
   const Task& task = segment.at(handle);
   const auto pid = static_cast<pid_t>(task.credentials.pid.get());
   // A descriptor stands for this very process, whoever gets its number afterwards.

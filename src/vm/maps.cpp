@@ -101,7 +101,7 @@ bool for_each_mapping(uint64_t start, uint64_t end, bool (*visit)(void*, const M
     mapping.end = std::min(mapping.end, end);
     if (!visit(context, mapping)) told = false;
   }
-  errno = saved;
+  if (!reader.failed) errno = saved;
   return told && !reader.failed;
 }
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "segment/keep_errno.hpp"
 #include "task/reaper.hpp"
 #include "vm/maps.hpp"
 #include "vm/maximum.hpp"
@@ -97,6 +98,7 @@ kern_return_t describe(const Mapping& found, bool own, uint64_t& address, uint64
 }  // namespace
 
 bool TaskMemory::gone() const {
+  const KeepErrno keep;
   const ipc::Task& task = segment_->at(task_);
   return task.state != ipc::kTaskLive || process_gone(task.credentials.pid, task.start_time);
 }
@@ -107,12 +109,8 @@ kern_return_t TaskMemory::other_look(uint64_t address, uint64_t size, int access
   Look look{page_down(address), page_up(address + size), 0, access};
   look.kernel_inode = inode_of_mapping(reinterpret_cast<uint64_t>(segment_->base()));
   if (gone()) return KERN_INVALID_ARGUMENT;
-  const int saved = errno;
-  errno = 0;
-  const bool told = for_each_mapping(look.at, look.end, look_at, &look, pid());
-  const int error = errno;
-  errno = saved;
-  if (!told) return refusal(error);
+  const KeepErrno keep;
+  if (!for_each_mapping(look.at, look.end, look_at, &look, pid())) return refusal(errno);
   if (look.at != look.end) return KERN_INVALID_ADDRESS;
   const bool small = size <= kSmallCopy;
   return look.code == KERN_PROTECTION_FAILURE && small ? KERN_INVALID_ADDRESS : look.code;
@@ -120,7 +118,7 @@ kern_return_t TaskMemory::other_look(uint64_t address, uint64_t size, int access
 
 kern_return_t TaskMemory::other_move(bool in, uint64_t theirs, uint64_t ours, uint64_t size) const {
   if (!user_range_ok(*segment_, reinterpret_cast<void*>(ours), size)) return KERN_INVALID_ADDRESS;
-  const int saved = errno;
+  const KeepErrno keep;
   kern_return_t code = KERN_SUCCESS;
   while (size != 0 && code == KERN_SUCCESS) {
     const size_t part = std::min<uint64_t>(size, 1u << 30);
@@ -137,7 +135,6 @@ kern_return_t TaskMemory::other_move(bool in, uint64_t theirs, uint64_t ours, ui
       code = refusal(errno);
     }
   }
-  errno = saved;
   return code;
 }
 
@@ -195,12 +192,8 @@ kern_return_t TaskMemory::region(uint64_t& address, uint64_t& size, vm_region_fl
   if (own_) drop_kept();
   const auto base = reinterpret_cast<uint64_t>(segment_->base());
   Search search{own_ ? base : 0, own_ ? base + segment_->size() : 0, page_down(address), {}};
-  const int saved = errno;
-  errno = 0;
-  const bool told = for_each_mapping(0, kUserTop, search_at, &search, own_ ? 0 : pid());
-  const int error = errno;
-  errno = saved;
-  if (!told) return refusal(error);
+  const KeepErrno keep;
+  if (!for_each_mapping(0, kUserTop, search_at, &search, own_ ? 0 : pid())) return refusal(errno);
   if (!search.done) return KERN_INVALID_ADDRESS;
   return describe(search.found, own_, address, size, info);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages to ports of the kernel: what they ask for is done or not, and a reply comes or the reply port is
 // told. Rights are in the request, where they belong, or in the reply, at every step.
-#include <mach/ndr.h>
 #include <mach/task_special_ports.h>
 
 #include "ipc/mach_port.hpp"
