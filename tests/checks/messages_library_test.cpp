@@ -167,7 +167,9 @@ CHECK(Messages, M084_DeallocatedMemoryComesBackElsewhere) {
   EXPECT_EQ(std::string(100, 'a'), std::string(copy, 100));
   // The place may have been taken for the copy itself.
   page.gone();
-  if (copy != page.get()) EXPECT_FALSE(readable(page.get()));
+  if (copy != page.get()) {
+    EXPECT_FALSE(readable(page.get()));
+  }
   mach_msg_destroy(&packet.header());
 }
 

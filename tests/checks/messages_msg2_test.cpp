@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -26,16 +27,18 @@ kern_return_t send2(Packet& packet, mach_msg_option64_t options = kSendMq) {
 // One or two vectors, sent.
 kern_return_t send_vectors(std::initializer_list<mach_msg_vector_t> vectors, const mach_msg_header_t& header,
                            mach_msg_option64_t options = kSendMq | MACH64_MSG_VECTOR) {
-  std::vector<mach_msg_vector_t> list(vectors);
-  return mach_msg2(list.data(), options, header, static_cast<mach_msg_size_t>(list.size()), 0, MACH_PORT_NULL,
-                   0, 0);
+  mach_msg_vector_t list[4] = {};
+  std::copy(vectors.begin(), vectors.end(), list);
+  return mach_msg2(list, options, header, static_cast<mach_msg_size_t>(vectors.size()), 0, MACH_PORT_NULL, 0,
+                   0);
 }
 
 kern_return_t receive_vectors(std::initializer_list<mach_msg_vector_t> vectors, mach_port_t from,
                               mach_msg_option64_t options = kReceiveNow | MACH64_MSG_VECTOR) {
-  std::vector<mach_msg_vector_t> list(vectors);
-  return mach_msg2(list.data(), options, mach_msg_header_t{}, 0, static_cast<mach_msg_size_t>(list.size()),
-                   from, 0, 0);
+  mach_msg_vector_t list[4] = {};
+  std::copy(vectors.begin(), vectors.end(), list);
+  return mach_msg2(list, options, mach_msg_header_t{}, 0, static_cast<mach_msg_size_t>(vectors.size()), from,
+                   0, 0);
 }
 
 mach_msg_vector_t vector_of(const void* data, size_t size) {
@@ -206,8 +209,9 @@ CHECK(Messages, VectorsThatAreSentAreLookedAt) {
   EXPECT_CODE(MACH_SEND_AUX_TOO_LARGE, send_vectors({message, vector_of(&aux, 1025)}, header));
   EXPECT_TRUE(nothing_at(p));
   EXPECT_CODE(MACH_MSG_SUCCESS, send_vectors({message, vector_of(nullptr, 0)}, header));
-  EXPECT_CODE(MACH_SEND_INVALID_DATA, mach_msg2(reinterpret_cast<void*>(16), kSendMq | MACH64_MSG_VECTOR,
-                                                header, 1, 0, MACH_PORT_NULL, 0, 0));
+  EXPECT_CODE(MACH_SEND_INVALID_DATA,
+              mach_msg2_internal(reinterpret_cast<void*>(16), kSendMq | MACH64_MSG_VECTOR,
+                                 uint64_t{1} << 32 | kCopySend, p, 0, 0, 0, 0));
 }
 
 CHECK(Messages, VectorsToReceiveIntoAreLookedAtAfterTheSend) {

@@ -298,10 +298,18 @@ CHECK(Messages, EveryElementAddsToTheTrailer) {
     EXPECT_EQ(0u, got.trailer().msgh_trailer_type);
     EXPECT_EQ(sizes[elements], got.trailer().msgh_trailer_size);
     EXPECT_EQ(0x5a5a5a5au, got.word(24 + sizes[elements]));
-    if (elements >= 1) EXPECT_EQ(elements, got.trailer().msgh_seqno);
-    if (elements >= 4) EXPECT_EQ(0x1122334455667788u, got.trailer().msgh_context);
-    if (elements >= 5) EXPECT_EQ(0, got.trailer().msgh_ad);
-    if (elements >= 5) EXPECT_EQ(0u, got.trailer().msgh_labels.sender);
+    if (elements >= 1) {
+      EXPECT_EQ(elements, got.trailer().msgh_seqno);
+    }
+    if (elements >= 4) {
+      EXPECT_EQ(0x1122334455667788u, got.trailer().msgh_context);
+    }
+    if (elements >= 5) {
+      EXPECT_EQ(0, got.trailer().msgh_ad);
+    }
+    if (elements >= 5) {
+      EXPECT_EQ(0u, got.trailer().msgh_labels.sender);
+    }
   }
 }
 

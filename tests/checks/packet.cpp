@@ -123,7 +123,9 @@ bool readable(const void* address) {
   int ends[2];
   if (pipe(ends) != 0) abort();
   const bool can = write(ends[1], address, 1) == 1;
-  if (!can) EXPECT_EQ(EFAULT, errno);
+  if (!can) {
+    EXPECT_EQ(EFAULT, errno);
+  }
   close(ends[0]);
   close(ends[1]);
   return can;
