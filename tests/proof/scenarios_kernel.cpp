@@ -16,7 +16,8 @@ class Asking : public Scenario {
  public:
   using Scenario::Scenario;
   std::vector<std::string> outcomes() const override {
-    return {"not asked", "lost without its right", "lost with its right", "done, not answered", "answered"};
+    return {"not asked", "lost without its right", "lost with its right", "lost after it was counted",
+            "done, not answered", "answered"};
   }
 
  protected:
@@ -60,9 +61,10 @@ class Asking : public Scenario {
                 "send-once rights to the reply port");
     judge.equal(done || lost_right ? 1 : 0, w.port(a, gift)->sorights.get(),
                 "send-once rights that were given");
-    if (answered) return 4;
-    if (done) return 3;
-    return lost_right ? 2 : lost ? 1 : 0;
+    const bool counted = w.port(a, way)->seqno != 0;
+    judge.expect(!done || counted, "done before it was counted");
+    if (done) return answered ? 5 : 4;
+    return counted ? 3 : lost_right ? 2 : lost ? 1 : 0;
   }
 
   mach_port_name_t way = 0, reply = 0, gift = 0;
@@ -102,7 +104,7 @@ class AskNotification : public Asking {
     const bool done = request.local == w.segment().ref_of(*w.port(a, gift)).index;
     const unsigned found = judge_rights(judge, done, 3213);
     const unsigned old_told = w.queued(w.port(c, old), MACH_NOTIFY_SEND_ONCE);
-    judge.equal(found == 3 ? 1 : 0, old_told, "notices of the former right's end");
+    judge.equal(found == 4 ? 1 : 0, old_told, "notices of the former right's end");
     return found;
   }
 
