@@ -3,6 +3,8 @@
 // right gives MACH_SEND_INVALID_DEST, one of something else, or of a dead task, KERN_INVALID_ARGUMENT. None
 // of the calls touches other rights, none blocks. Ranges are widened to whole pages except where bytes are
 // copied (tasks 5.1). More calls come later.
+// Of another task's memory only bytes can be read, written, copied and described, and only where Linux lets this process
+// trace that one; everything else is KERN_NOT_SUPPORTED.
 #ifndef PORTOLAN_MACH_MACH_VM_H_
 #define PORTOLAN_MACH_MACH_VM_H_
 
@@ -10,6 +12,7 @@
 #include <mach/kern_return.h>
 #include <mach/mach_types.h>
 #include <mach/message.h>
+#include <mach/vm_region.h>
 #include <mach/vm_types.h>
 #include <portolan/export.h>
 
@@ -54,6 +57,16 @@ PORTOLAN_EXPORT kern_return_t mach_vm_copy(vm_map_t target_task, mach_vm_address
 PORTOLAN_EXPORT kern_return_t mach_vm_read_overwrite(vm_map_read_t target_task, mach_vm_address_t address,
                                                      mach_vm_size_t size, mach_vm_address_t data,
                                                      mach_vm_size_t* outsize);
+
+// The region of memory that contains *address, or the next one above it (tasks 5.5): *address and *size become its own.
+// Flavors VM_REGION_BASIC_INFO_64 and VM_REGION_BASIC_INFO, both answered as the former; the object's name is always
+// null. Produces no right.
+// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT for another flavor or a count too small, or KERN_INVALID_ADDRESS if there
+// is nothing above.
+PORTOLAN_EXPORT kern_return_t mach_vm_region(vm_map_read_t target_task, mach_vm_address_t* address,
+                                             mach_vm_size_t* size, vm_region_flavor_t flavor,
+                                             vm_region_info_t info, mach_msg_type_number_t* infoCnt,
+                                             mach_port_t* object_name);
 
 PORTOLAN_END_DECLS
 

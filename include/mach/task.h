@@ -8,6 +8,7 @@
 #include <mach/mach_types.h>
 #include <mach/message.h>
 #include <mach/port.h>
+#include <mach/task_info.h>
 #include <mach/task_special_ports.h>
 #include <portolan/export.h>
 
@@ -49,6 +50,25 @@ PORTOLAN_EXPORT kern_return_t semaphore_create(task_t task, semaphore_t* semapho
 // Does not block. Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT if there is no semaphore or no task, or
 // MACH_SEND_INVALID_RIGHT if the name is no send right.
 PORTOLAN_EXPORT kern_return_t semaphore_destroy(task_t task, semaphore_t semaphore);
+
+// Ends a task, as SIGKILL does (tasks 1.9). Consumes nothing. Does not wait for the end; a task that ends itself does not
+// come back.
+// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT if the task is none or is ending, or KERN_FAILURE if Linux forbids it.
+PORTOLAN_EXPORT kern_return_t task_terminate(task_t target_task);
+
+// What is known about a task (tasks 1.8): TASK_BASIC_INFO, TASK_BASIC_INFO_32, MACH_TASK_BASIC_INFO, TASK_SECURITY_TOKEN
+// and TASK_AUDIT_TOKEN. The count is the room in words before, and what was used of it afterwards. Does not block.
+// Returns KERN_SUCCESS, or KERN_INVALID_ARGUMENT if the task is none or is ending, for other flavors, and for too
+// little room.
+PORTOLAN_EXPORT kern_return_t task_info(task_name_t target_task, task_flavor_t flavor, task_info_t task_info_out,
+                                        mach_msg_type_number_t* task_info_outCnt);
+
+// The threads of a task that have made a trap (tasks 1.8). Produces one user reference of a send right to each, and the
+// array out of line, for the caller to vm_deallocate. Does not block.
+// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_FAILURE if the task is ending, KERN_NO_SPACE or
+// KERN_RESOURCE_SHORTAGE.
+PORTOLAN_EXPORT kern_return_t task_threads(task_inspect_t target_task, thread_act_array_t* act_list,
+                                           mach_msg_type_number_t* act_listCnt);
 
 PORTOLAN_END_DECLS
 

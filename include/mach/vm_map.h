@@ -7,6 +7,7 @@
 #include <mach/kern_return.h>
 #include <mach/mach_types.h>
 #include <mach/message.h>
+#include <mach/vm_region.h>
 #include <mach/vm_types.h>
 #include <portolan/export.h>
 
@@ -38,6 +39,11 @@ PORTOLAN_EXPORT kern_return_t vm_copy(vm_map_t target_task, vm_address_t source_
 // See mach_vm_read_overwrite (tasks 5.3).
 PORTOLAN_EXPORT kern_return_t vm_read_overwrite(vm_map_read_t target_task, vm_address_t address,
                                                 vm_size_t size, vm_address_t data, vm_size_t* outsize);
+
+// See mach_vm_region (tasks 5.5).
+PORTOLAN_EXPORT kern_return_t vm_region_64(vm_map_read_t target_task, vm_address_t* address, vm_size_t* size,
+                                           vm_region_flavor_t flavor, vm_region_info_t info,
+                                           mach_msg_type_number_t* infoCnt, mach_port_t* object_name);
 
 PORTOLAN_END_DECLS
 

@@ -76,6 +76,10 @@ class Call {
   Handle<Task> task() const { return task_; }
   Handle<Space> space() const { return Handle<Space>{segment().at(task_).space}; }
   bool own_task() const { return self_.slot().task == task_.index; }
+  // The sender's.
+  Handle<Space> own_space() const {
+    return Handle<Space>{segment().at(Handle<Task>{self_.slot().task}).space};
+  }
 
   // -- arguments
   uint32_t in(uint32_t word) const {
@@ -113,7 +117,11 @@ class Call {
   kern_return_t copy_right(Handle<Space> from, ipc::Name name, mach_msg_type_name_t disposition);
   // Memory of the sender's, which the reply takes with it, or which is given back if there is none.
   void move_memory(const void* address, uint64_t size) {
-    memory_[memory_count_++] = {reinterpret_cast<uint64_t>(address), size};
+    memory_[memory_count_++] = {reinterpret_cast<uint64_t>(address), size, false};
+  }
+  // The same with names of send rights in the sender's space, which go too.
+  void move_rights(const mach_port_name_t* names, uint32_t count) {
+    memory_[memory_count_++] = {reinterpret_cast<uint64_t>(names), count * sizeof *names, true};
   }
 
  private:
@@ -126,6 +134,7 @@ class Call {
 
   struct Memory {
     uint64_t address, size;
+    bool rights;
   };
   static constexpr uint32_t kResults = 256;  // words
   Thread& self_;

@@ -163,11 +163,14 @@ class Exchange {
       const Call::Memory& memory = call.memory_[i];
       body_word(segment(), reply(), at).init(static_cast<uint32_t>(memory.address));
       body_word(segment(), reply(), at + 4).init(static_cast<uint32_t>(memory.address >> 32));
-      body_word(segment(), reply(), at + 8)
-          .init(MACH_MSG_OOL_DESCRIPTOR << 24 | MACH_MSG_VIRTUAL_COPY << 8 | 1);
-      body_word(segment(), reply(), at + 12).init(static_cast<uint32_t>(memory.size));
+      const uint32_t type = memory.rights
+                                ? MACH_MSG_OOL_PORTS_DESCRIPTOR << 24 | MACH_MSG_TYPE_MOVE_SEND << 16
+                                : MACH_MSG_OOL_DESCRIPTOR << 24;
+      const uint64_t count = memory.rights ? memory.size / sizeof(mach_port_name_t) : memory.size;
+      body_word(segment(), reply(), at + 8).init(type | MACH_MSG_VIRTUAL_COPY << 8 | 1);
+      body_word(segment(), reply(), at + 12).init(static_cast<uint32_t>(count));
     }
-    const mach_msg_return_t taken = ipc::kmsg_copyin_body(self_, Handle<Space>{}, reply_, user_);
+    const mach_msg_return_t taken = ipc::kmsg_copyin_body(self_, call.own_space(), reply_, user_);
     return taken == MACH_MSG_SUCCESS ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
   }
   // How many pieces of the sender's memory are the reply's now.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "task/task.hpp"
+
 namespace portolan::kobject {
 
 namespace {
@@ -75,6 +77,30 @@ kern_return_t set_members(Thread& self, Handle<Space> space, Name set,
     room = count;  // it grew meanwhile
   }
   if (code == KERN_SUCCESS) std::sort(members.begin(), members.begin() + count);
+  return code;
+}
+
+kern_return_t task_thread_names(Thread& self, Handle<ipc::Task> task, Handle<Space> to,
+                                vm::OutArray<mach_port_name_t>& names, uint32_t& count) {
+  Segment& segment = self.segment();
+  count = 0;
+  if (segment.at(task).state != ipc::kTaskLive) return KERN_FAILURE;
+  const uint32_t room = segment.at(task).threads + 8;  // some may come meanwhile
+  if (!names.make_room(room)) return KERN_RESOURCE_SHORTAGE;
+  kern_return_t code = KERN_SUCCESS;
+  for (uint32_t i = 1; i < segment.header().threads_high.load() && count < room && code == KERN_SUCCESS;
+       i++) {
+    const ThreadSlot& slot = segment.slot(i);
+    if (slot.task != task.index || slot.state.load() != kSlotLive || segment.is_dead(i)) continue;
+    const Handle<ipc::Port> port = thread_port(self, i);
+    if (!port) continue;
+    mach_port_name_t name = MACH_PORT_NULL;
+    code = kernel_port_copyout(self, segment.ref_of(segment.at(port)), to, name);
+    if (code == KERN_SUCCESS && name != MACH_PORT_DEAD) names[count++] = name;
+    if (code == KERN_INVALID_CAPABILITY) code = KERN_SUCCESS;  // it has just ended
+  }
+  if (code == KERN_SUCCESS) return code;
+  while (count != 0) ipc::port_deallocate(self, to, Name{names[--count]});
   return code;
 }
 

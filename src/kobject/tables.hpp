@@ -22,4 +22,9 @@ kern_return_t space_table(Thread& self, Handle<Space> space, vm::OutArray<ipc_in
 kern_return_t set_members(Thread& self, Handle<Space> space, Name set,
                           vm::OutArray<mach_port_name_t>& members, uint32_t& count);
 
+// A send right to each thread of a task that has made a trap, named in `to`. KERN_SUCCESS, KERN_FAILURE,
+// KERN_NO_SPACE, KERN_RESOURCE_SHORTAGE; on failure none is left there.
+kern_return_t task_thread_names(Thread& self, Handle<ipc::Task> task, Handle<Space> to,
+                                vm::OutArray<mach_port_name_t>& names, uint32_t& count);
+
 }  // namespace portolan::kobject

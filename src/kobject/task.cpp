@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The task subsystem: ids from 3400 on (tasks 1.10). Ids that are missing have no call yet.
 #include <mach/mig_errors.h>
+#include <string.h>
 
 #include "ipc/semaphore.hpp"
 #include "kobject/call.hpp"
+#include "kobject/tables.hpp"
+#include "task/info.hpp"
 
 namespace portolan::kobject {
 
@@ -44,6 +47,29 @@ kern_return_t ports_lookup(Call& c) {
   });
 }
 
+kern_return_t terminate(Call& c) { return task_kill(c.segment(), c.task()); }
+
+kern_return_t threads(Call& c) {
+  vm::OutArray<mach_port_name_t> names;
+  uint32_t count = 0;
+  const kern_return_t code = task_thread_names(c.self(), c.task(), c.own_space(), names, count);
+  if (code != KERN_SUCCESS) return code;
+  c.move_rights(names.take(count), count);
+  c.out(count);
+  return KERN_SUCCESS;
+}
+
+kern_return_t info(Call& c) {
+  integer_t words[kTaskInfoWords];
+  mach_msg_type_number_t count = c.in(1);
+  const kern_return_t code = task_describe(c.segment(), c.task(), c.in(0), words, count);
+  if (code != KERN_SUCCESS) return code;
+  c.out(count);
+  memcpy(c.out_room(), words, count * sizeof words[0]);
+  c.out_words(count);
+  return KERN_SUCCESS;
+}
+
 kern_return_t set_info(Call&) { return KERN_INVALID_ARGUMENT; }
 
 kern_return_t get_special_port(Call& c) {
@@ -82,8 +108,11 @@ kern_return_t semaphore_create(Call& c) {
 kern_return_t semaphore_destroy(Call& c) { return ipc::semaphore_end(c.self(), c.task(), c.right_in(0).right); }
 
 constexpr Routine kRoutines[] = {
+    {3401, {}, {}, terminate},
+    {3402, {}, {.memory = 1, .words = 1}, threads, Strength::inspect},
     {3403, {.rights = kRegisteredPorts}, {}, ports_register},
     {3404, {}, {.rights = kRegisteredPorts}, ports_lookup},
+    {3405, {.words = 2}, {.words = 1, .more = kTaskInfoWords}, info, Strength::name},
     {3406, {.words = 2, .more = 94}, {}, set_info},
     {3409, {.words = 1}, {.rights = 1}, get_special_port, Strength::inspect},
     {3410, {.rights = 1, .words = 1}, {}, set_special_port},

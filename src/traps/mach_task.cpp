@@ -8,7 +8,8 @@
 #include <mach/thread_act.h>
 #include <string.h>
 
-#include "task/task.hpp"
+#include "kobject/tables.hpp"
+#include "task/info.hpp"
 #include "traps/port_call.hpp"
 #include "vm/region.hpp"
 
@@ -112,7 +113,7 @@ kern_return_t task_get_special_port(task_inspect_t task, int which_port, mach_po
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
   const Handle<ipc::Task> target = task_argument(trap, task, Strength::inspect);
-  if (!target) return KERN_INVALID_ARGUMENT;
+  if (!target) return not_a_task(trap, task, KERN_INVALID_ARGUMENT);
   mach_port_name_t name = MACH_PORT_NULL;
   const kern_return_t code = portolan::task_get_special_port(trap.thread(), target, which_port, trap.space(), name);
   if (code == KERN_SUCCESS && !store(trap, special_port, name)) return KERN_INVALID_ADDRESS;
@@ -123,8 +124,51 @@ kern_return_t task_set_special_port(task_t task, int which_port, mach_port_t spe
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
   const Handle<ipc::Task> target = trap.task_named(task);
-  if (!target) return KERN_INVALID_ARGUMENT;
+  if (!target) return not_a_task(trap, task, KERN_INVALID_ARGUMENT);
   return trap.leave(portolan::task_set_special_port(trap.thread(), target, which_port, trap.space(), special_port));
+}
+
+kern_return_t task_terminate(task_t target_task) {
+  const Trap trap;
+  if (!trap.ok()) return MACH_SEND_INVALID_DEST;
+  const Handle<ipc::Task> target = trap.task_named(target_task);
+  if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
+  return trap.leave(task_kill(trap.thread().segment(), target));
+}
+
+kern_return_t task_info(task_name_t target_task, task_flavor_t flavor, task_info_t task_info_out,
+                        mach_msg_type_number_t* task_info_outCnt) {
+  const Trap trap;
+  if (!trap.ok()) return MACH_SEND_INVALID_DEST;
+  const Handle<ipc::Task> target = task_argument(trap, target_task, Strength::name);
+  if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
+  vm::OwnMemory memory(trap.thread().segment());
+  mach_msg_type_number_t count = 0;
+  const auto count_at = reinterpret_cast<uint64_t>(task_info_outCnt);
+  if (!memory.copy_in(&count, count_at, sizeof count)) return KERN_INVALID_ADDRESS;
+  integer_t info[kTaskInfoWords];
+  const kern_return_t code = task_describe(trap.thread().segment(), target, flavor, info, count);
+  if (code != KERN_SUCCESS) return trap.leave(code);
+  const bool stored = memory.copy_out(reinterpret_cast<uint64_t>(task_info_out), info, count * sizeof info[0]) &&
+                      memory.copy_out(count_at, &count, sizeof count);
+  return trap.leave(stored ? KERN_SUCCESS : KERN_INVALID_ADDRESS);
+}
+
+kern_return_t task_threads(task_inspect_t target_task, thread_act_array_t* act_list,
+                           mach_msg_type_number_t* act_listCnt) {
+  const Trap trap;
+  if (!trap.ok()) return MACH_SEND_INVALID_DEST;
+  const Handle<ipc::Task> target = task_argument(trap, target_task, Strength::inspect);
+  if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
+  vm::OutArray<mach_port_name_t> list;
+  uint32_t count = 0;
+  const kern_return_t code = kobject::task_thread_names(trap.thread(), target, trap.space(), list, count);
+  if (code != KERN_SUCCESS) return trap.leave(code);
+  vm::OwnMemory memory(trap.thread().segment());
+  mach_port_name_t* names = list.take(count);
+  const bool stored = memory.copy_out(reinterpret_cast<uint64_t>(act_list), &names, sizeof names) &&
+                      memory.copy_out(reinterpret_cast<uint64_t>(act_listCnt), &count, sizeof count);
+  return trap.leave(stored ? KERN_SUCCESS : KERN_INVALID_ADDRESS);
 }
 
 kern_return_t mach_ports_register(task_t target_task, mach_port_array_t init_port_set,
@@ -133,7 +177,7 @@ kern_return_t mach_ports_register(task_t target_task, mach_port_array_t init_por
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
   const Handle<ipc::Task> target = trap.task_named(target_task);
-  if (!target) return KERN_INVALID_ARGUMENT;
+  if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
   mach_port_name_t names[ipc::kRegisteredPorts] = {};
   vm::OwnMemory memory(trap.thread().segment());
   if (!memory.copy_in(names, reinterpret_cast<uint64_t>(init_port_set), init_port_setCnt * sizeof names[0]))
@@ -146,7 +190,7 @@ kern_return_t mach_ports_lookup(task_t target_task, mach_port_array_t* init_port
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
   const Handle<ipc::Task> target = trap.task_named(target_task);
-  if (!target) return KERN_INVALID_ARGUMENT;
+  if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
   auto* list = static_cast<mach_port_t*>(vm::map_for_receive(ipc::kRegisteredPorts * sizeof(mach_port_t)));
   if (list == nullptr) return KERN_RESOURCE_SHORTAGE;
   mach_port_name_t names[ipc::kRegisteredPorts] = {};

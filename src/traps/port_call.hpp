@@ -12,6 +12,10 @@ namespace portolan {
 // What a call answers to a port that is no task's (ports 6.1).
 enum class NoTask : kern_return_t { invalid_task = KERN_INVALID_TASK, invalid_argument = KERN_INVALID_ARGUMENT };
 
+// The answer to a name that stands for no task: what a message to it would be answered with, or, if one can be sent, what
+// its receiver in the kernel says.
+kern_return_t not_a_task(const Trap& trap, mach_port_name_t name, kern_return_t otherwise);
+
 class PortCall {
  public:
   // `task` must be at least as strong as `least` (ports 6.1).

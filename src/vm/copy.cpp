@@ -70,9 +70,12 @@ kern_return_t read(const Segment& segment, uint64_t address, uint64_t size, uint
     if (const kern_return_t kr = look(address, size, MADV_POPULATE_READ); kr != KERN_SUCCESS) return kr;
   void* memory = map_for_receive(size);
   if (memory == nullptr) return KERN_NO_SPACE;
-  const kern_return_t kr = move_bytes(reinterpret_cast<uint64_t>(memory), address, size);
+  const auto to = reinterpret_cast<uint64_t>(memory);
+  // Fresh memory where the bytes should be: there were none.
+  const bool none = to < page_up(address + size) && page_down(address) < page_up(to + size);
+  const kern_return_t kr = none ? KERN_INVALID_ADDRESS : move_bytes(to, address, size);
   if (kr == KERN_SUCCESS)
-    data = reinterpret_cast<uint64_t>(memory);
+    data = to;
   else
     unmap(memory, size);
   return kr;

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+#include "segment/text.hpp"
+
 namespace portolan::vm {
 
 namespace {
@@ -17,8 +19,15 @@ namespace {
 // points.
 class Reader {
  public:
-  Reader()
-      : file_(static_cast<int>(syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC))) {}
+  explicit Reader(uint32_t pid) {
+    char path[40];
+    Text text(path);
+    if (pid == 0)
+      text << "/proc/self/maps";
+    else
+      text << "/proc/" << uint64_t{pid} << "/maps";
+    file_ = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
+  }
   ~Reader() {
     if (file_ >= 0) syscall(SYS_close, file_);
   }
@@ -56,7 +65,7 @@ class Reader {
   bool failed = false;
 
  private:
-  int file_;
+  int file_ = -1;
   unsigned at_ = 0, length_ = 0;
   bool ended_ = false;
   char buffer_[2048];
@@ -64,10 +73,12 @@ class Reader {
 
 }  // namespace
 
-bool for_each_mapping(uint64_t start, uint64_t end, bool (*visit)(void*, const Mapping&), void* context) {
+bool for_each_mapping(uint64_t start, uint64_t end, bool (*visit)(void*, const Mapping&), void* context,
+                      uint32_t pid) {
   const int saved = errno;
-  Reader reader;
-  bool told = reader.open();
+  Reader reader(pid);
+  if (!reader.open()) return false;
+  bool told = true;
   while (told) {
     Mapping mapping;
     mapping.start = reader.number();
@@ -77,14 +88,20 @@ bool for_each_mapping(uint64_t start, uint64_t end, bool (*visit)(void*, const M
     if (reader.next() == 'w') mapping.protection |= PROT_WRITE;
     if (reader.next() == 'x') mapping.protection |= PROT_EXEC;
     mapping.shared = reader.next() == 's';
+    reader.next();
+    mapping.offset = reader.number();
+    reader.number();  // the device: two numbers
+    reader.number();
     int c = 0;
+    for (c = reader.next(); c >= '0' && c <= '9'; c = reader.next())
+      mapping.inode = mapping.inode * 10 + static_cast<uint64_t>(c - '0');
     while (c != '\n' && c != -1) c = reader.next();
     if (mapping.end <= start) continue;
     mapping.start = std::max(mapping.start, start);
     mapping.end = std::min(mapping.end, end);
     if (!visit(context, mapping)) told = false;
   }
-  errno = saved;
+  if (!reader.failed) errno = saved;
   return told && !reader.failed;
 }
 

@@ -90,5 +90,6 @@ std::span<const Listed> notify_scenarios();
 std::span<const Listed> bootstrap_scenarios();
 std::span<const Listed> task_scenarios();
 std::span<const Listed> semaphore_scenarios();
+std::span<const Listed> kernel_scenarios();
 
 }  // namespace portolan::proof

@@ -93,11 +93,9 @@ kern_return_t Kernel::call(const Ready& r, Outcome& out) {
     case Verb::dnrequest_info:
       code = ipc::port_dnrequest_info(self, space, name, a, b);
       return answer(a, b);
-    case Verb::kobject: {
-      mach_vm_address_t address = 0;
-      code = ipc::port_kobject(self, space, name, a, address);
-      return answer(a, address);
-    }
+    case Verb::kobject:
+      code = ipc::port_kobject(self, space, name, a);
+      return answer(a, 0);  // the traps answer no address
     case Verb::get_attributes: {
       integer_t info[32] = {};
       auto count = static_cast<mach_msg_type_number_t>(c.delta);
