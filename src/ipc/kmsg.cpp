@@ -248,6 +248,12 @@ bool reap_body(Txn& txn, Kmsg& kmsg) {
   return false;
 }
 
+// Is the next item of the work list a port that goes where its port-destroyed request wants it?
+bool saved_port_waits(const Segment& segment, uint32_t item) {
+  return item != 0 && work_zone(item) == kZoneKmsg &&
+         segment.at(Handle<Kmsg>{work_index(item)}).kind == kKmsgPortDestroyed;
+}
+
 }  // namespace
 
 bool kmsg_reap_step(Thread& self, Handle<Kmsg> handle) {
@@ -257,6 +263,12 @@ bool kmsg_reap_step(Thread& self, Handle<Kmsg> handle) {
     if ((kmsg.flags & kKmsgDeferred) != 0) {
       txn.pop_work();
       notify_send_deferred(txn, handle);
+      return 0;
+    }
+    // It leaves before the message's next right is looked at, which may be what it goes to (ports 8.5).
+    if (saved_port_waits(txn.segment(), kmsg.work)) {
+      txn.pop_work();
+      txn.push_work(handle);
       return 0;
     }
     if ((kmsg.flags & kKmsgHeaderTaken) != 0) {

@@ -48,6 +48,8 @@ struct Space {
   kern_return_t claim(Name name, bool& in_use);
   void free(Name name);
 
+  // The next so many names follow from the rules alone.
+  bool names_known(size_t count) const { return known_free.size() >= count; }
   uint32_t used() const { return static_cast<uint32_t>(entries.size()); }
 
   Chooser& chooser;

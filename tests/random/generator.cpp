@@ -90,6 +90,16 @@ Operand Generator::pick(unsigned task, uint32_t types) {
   return odd(task);
 }
 
+// A right to a port that somebody else receives from, if there is one.
+Operand Generator::pick_foreign(unsigned task) {
+  std::vector<Name> names;
+  for (const auto& [index, entry] : reference_.space(task).entries)
+    if (entry.has(kSend | kOnce) && !entry.has(kReceive))
+      names.push_back(index << 8 | reference_.space(task).slots.at(index).generation);
+  if (names.empty() || dice_.one_in(4)) return pick(task, kSend | kOnce | kReceive);
+  return origins_.origin(task, names[dice_.below(static_cast<uint32_t>(names.size()))]);
+}
+
 Operand Generator::pick_for(unsigned task, uint32_t disposition) {
   uint32_t types = types_for(disposition);
   if (types != kReceive && dice_.one_in(12)) types = kDead;
@@ -106,7 +116,7 @@ uint32_t Generator::disposition(bool body) {
 Call Generator::next() {
   Call call;
   call.task = dice_.below(tasks_);
-  call.other = dice_.one_in(3) ? dice_.below(tasks_) : call.task;
+  call.other = dice_.one_in(2) ? dice_.below(tasks_) : call.task;
   if (crowded(call.task) && !dice_.one_in(4)) {
     static constexpr Verb kMakeRoom[] = {Verb::destroy, Verb::destroy, Verb::deallocate, Verb::deallocate,
                                          Verb::mod_refs};
@@ -249,7 +259,7 @@ void Generator::fill(Call& c) {
                                           MACH_NOTIFY_PORT_DESTROYED};
       c.right = dice_.one_in(30) ? 60 + dice_.below(20) : kIds[dice_.below(7)];
       const bool on_port = c.right == MACH_NOTIFY_NO_SENDERS || c.right == MACH_NOTIFY_PORT_DESTROYED;
-      c.name = pick(task, on_port ? kReceive : kSend | kOnce | kReceive);
+      c.name = on_port ? pick(task, kReceive) : pick_foreign(task);
       c.value = c.right == MACH_NOTIFY_PORT_DESTROYED ? dice_.one_in(15)
                 : dice_.one_in(10)                    ? odd_number()
                                                       : dice_.below(3);
@@ -349,7 +359,8 @@ void Generator::fill_receive(Call& c) {
   if (dice_.one_in(4)) c.option |= MACH_RCV_LARGE_IDENTITY;
   if (dice_.one_in(2)) c.option |= MACH_RCV_GUARDED_DESC;
   c.option |= dice_.below(dice_.one_in(10) ? 16 : 5) << 24;
-  c.message.unreadable = dice_.one_in(100);
+  // Names that nobody is told have to follow from the rules.
+  c.message.unreadable = dice_.one_in(100) && reference_.space(task).names_known(8);
 }
 
 }  // namespace portolan::random

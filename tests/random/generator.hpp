@@ -45,6 +45,7 @@ class Generator {
  private:
   Operand pick(unsigned task, uint32_t types);            // a name with one of these rights, as a rule
   Operand pick_for(unsigned task, uint32_t disposition);  // ... that this disposition can be used on
+  Operand pick_foreign(unsigned task);
   Operand odd(unsigned task);
   uint32_t disposition(bool body);
   uint32_t odd_number();
