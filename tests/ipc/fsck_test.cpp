@@ -343,11 +343,11 @@ TEST_F(Fsck, NamesDamagedPorts) {
 TEST_F(Fsck, NamesAnArmedRequestBehindOthers) {
   TestDomain other;
   TestTask& task = other.task();
-  const mach_port_name_t port = task.allocate(), notify = task.allocate();
+  const mach_port_name_t watched = task.allocate(), told = task.allocate();
   mach_port_name_t last = MACH_PORT_NULL;
   for (int i = 0; i < 2; i++) {
-    last = task.give(port, MACH_MSG_TYPE_MAKE_SEND_ONCE, task);
-    ASSERT_EQ(KERN_SUCCESS, task.notify(last, MACH_NOTIFY_DEAD_NAME, 0, notify));
+    last = task.give(watched, MACH_MSG_TYPE_MAKE_SEND_ONCE, task);
+    ASSERT_EQ(KERN_SUCCESS, task.notify(last, MACH_NOTIFY_DEAD_NAME, 0, told));
   }
   const Copy copy(other.segment());
   const Entry& entry = ipc::entry_at(copy.segment, task.space(), ipc::Name{last}.index());
