@@ -41,8 +41,8 @@ outcome concurrent(const portolan::send_right& host, std::chrono::milliseconds t
   outcome result;
   struct request {
     portolan::receive_right reply_port;
+    portolan::send_once_right reply;  // until it is sent
     single message;
-    bool sent;
   };
   std::deque<request> open;  // by number, the first being the oldest
   std::size_t sent = 0;      // of those that are open
@@ -53,11 +53,12 @@ outcome concurrent(const portolan::send_right& host, std::chrono::milliseconds t
       result.gave_up = true;
       break;
     }
-    open.push_back({std::move(*reply_port), single{next_event(result.events++)}, false});
-    while (sent < open.size() &&
-           portolan::ask(host, open[sent].message, make_send_once_of(open[sent].reply_port),
-                         std::chrono::milliseconds(0))) {
-      open[sent++].sent = true;
+    auto reply = reply_port->make_send_once().value();
+    open.push_back({std::move(*reply_port), std::move(reply), single{next_event(result.events++)}});
+    // A request that the host has no room for is as it was before.
+    while (sent < open.size() && portolan::ask(host, open[sent].message, std::move(open[sent].reply),
+                                               std::chrono::milliseconds(0))) {
+      sent++;
     }
     while (sent > 0 && portolan::receive<noted>(open.front().reply_port, std::chrono::milliseconds(0))) {
       open.pop_front();

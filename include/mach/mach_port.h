@@ -105,7 +105,9 @@ PORTOLAN_EXPORT kern_return_t mach_port_move_member(ipc_space_t task, mach_port_
 // Produces in *previous the send-once right of the request that was there before, or null.
 // Returns KERN_SUCCESS, KERN_INVALID_NAME, KERN_INVALID_RIGHT, KERN_INVALID_VALUE, KERN_INVALID_ARGUMENT,
 // KERN_INVALID_CAPABILITY if notify is dead, KERN_FAILURE if the port has a port-destroyed request,
-// KERN_RESOURCE_SHORTAGE, or MIG_TYPE_ERROR if notify is no send-once right.
+// KERN_RESOURCE_SHORTAGE, MIG_TYPE_ERROR if notify is no send-once right, or MACH_SEND_INVALID_RIGHT if it is
+// not the right that notifyPoly says and the request has to travel (ports 6.2). KERN_INVALID_CAPABILITY also
+// when all went well, but the right of the request that was there before has died.
 PORTOLAN_EXPORT kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_name_t name,
                                                              mach_msg_id_t msgid, mach_port_mscount_t sync,
                                                              mach_port_t notify,
@@ -115,7 +117,8 @@ PORTOLAN_EXPORT kern_return_t mach_port_request_notification(ipc_space_t task, m
 // Gives the task a right of the caller's under a chosen name (ports 5.3, 7.13). Consumes of poly what
 // polyPoly says.
 // Returns KERN_SUCCESS, KERN_INVALID_NAME, KERN_INVALID_RIGHT, KERN_INVALID_VALUE, KERN_INVALID_CAPABILITY,
-// KERN_NAME_EXISTS, KERN_RIGHT_EXISTS, KERN_FAILURE, KERN_NO_SPACE or KERN_RESOURCE_SHORTAGE.
+// KERN_NAME_EXISTS, KERN_RIGHT_EXISTS, KERN_FAILURE, KERN_NO_SPACE or KERN_RESOURCE_SHORTAGE; for another
+// task, which gets it as a request, MACH_SEND_INVALID_RIGHT if poly is no such right.
 PORTOLAN_EXPORT kern_return_t mach_port_insert_right(ipc_space_t task, mach_port_name_t name,
                                                      mach_port_t poly, mach_msg_type_name_t polyPoly);
 
@@ -253,6 +256,40 @@ PORTOLAN_EXPORT kern_return_t mach_port_guard_with_flags(ipc_space_t task, mach_
 PORTOLAN_EXPORT kern_return_t mach_port_swap_guard(ipc_space_t task, mach_port_name_t name,
                                                    mach_port_context_t old_guard,
                                                    mach_port_context_t new_guard);
+
+// mach_port_kobject with a text about the object, of up to 512 bytes (ports 7.22). It is empty: none of the
+// kinds that there are has one. Touches no rights.
+// Returns KERN_SUCCESS, KERN_INVALID_NAME or KERN_INVALID_RIGHT.
+PORTOLAN_EXPORT kern_return_t mach_port_kobject_description(ipc_space_read_t task, mach_port_name_t name,
+                                                            natural_t* object_type,
+                                                            mach_vm_address_t* object_addr,
+                                                            kobject_description_t description);
+
+// mach_port_kobject with the address cut to 32 bits (ports 7.22). Touches no rights.
+// Returns KERN_SUCCESS, KERN_INVALID_NAME or KERN_INVALID_RIGHT.
+PORTOLAN_EXPORT kern_return_t mach_port_kernel_object(ipc_space_read_t task, mach_port_name_t name,
+                                                      unsigned int* object_type, unsigned int* object_addr);
+
+// Makes sure of a receive right's guard: the flavor is MACH_PORT_GUARD_INFO, the guard strict and of this
+// value (ports 7.16). Touches no rights. Returns KERN_SUCCESS, KERN_INVALID_NAME, KERN_INVALID_RIGHT,
+// KERN_FAILURE if there are too few words, or KERN_INVALID_ARGUMENT if it is not so, or for another flavor.
+PORTOLAN_EXPORT kern_return_t mach_port_assert_attributes(ipc_space_t task, mach_port_name_t name,
+                                                          mach_port_flavor_t flavor, mach_port_info_t info,
+                                                          mach_msg_type_number_t infoCnt);
+
+// Whether a port is a connection to a service (ports 7.23). Touches no rights.
+// Returns KERN_INVALID_NAME if a name is null or dead, otherwise KERN_NOT_SUPPORTED: there are no filters.
+PORTOLAN_EXPORT kern_return_t mach_port_is_connection_for_service(ipc_space_t task,
+                                                                  mach_port_name_t connection_port,
+                                                                  mach_port_name_t service_port,
+                                                                  uint64_t* filter_policy_id);
+
+// What a service port was made for (ports 7.23). Touches no rights. Returns KERN_NOT_SUPPORTED.
+PORTOLAN_EXPORT kern_return_t mach_port_get_service_port_info(ipc_space_read_t task, mach_port_name_t name,
+                                                              mach_service_port_info_data_t* sp_info_out);
+
+// Once set the size of the table of names; has no effect (ports 7.4). Returns KERN_SUCCESS.
+PORTOLAN_EXPORT kern_return_t task_set_port_space(ipc_space_t task, int table_entries);
 
 PORTOLAN_END_DECLS
 

@@ -3,6 +3,7 @@
 #ifndef PORTOLAN_MACH_MACH_TRAPS_H_
 #define PORTOLAN_MACH_MACH_TRAPS_H_
 
+#include <mach/clock_types.h>
 #include <mach/kern_return.h>
 #include <mach/mach_types.h>
 #include <mach/message.h>
@@ -38,6 +39,20 @@ PORTOLAN_EXPORT mach_msg_return_t
 mach_msg_overwrite_trap(mach_msg_header_t* msg, mach_msg_option_t option, mach_msg_size_t send_size,
                         mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
                         mach_msg_priority_t priority, mach_msg_header_t* rcv_msg, mach_msg_size_t rcv_limit);
+
+// The calls of mach/semaphore.h (tasks 6.1).
+PORTOLAN_EXPORT kern_return_t semaphore_signal_trap(mach_port_name_t signal_name);
+PORTOLAN_EXPORT kern_return_t semaphore_signal_all_trap(mach_port_name_t signal_name);
+PORTOLAN_EXPORT kern_return_t semaphore_signal_thread_trap(mach_port_name_t signal_name,
+                                                           mach_port_name_t thread_name);
+PORTOLAN_EXPORT kern_return_t semaphore_wait_trap(mach_port_name_t wait_name);
+PORTOLAN_EXPORT kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name,
+                                                         mach_port_name_t signal_name);
+PORTOLAN_EXPORT kern_return_t semaphore_timedwait_trap(mach_port_name_t wait_name, unsigned int sec,
+                                                       clock_res_t nsec);
+PORTOLAN_EXPORT kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name,
+                                                              mach_port_name_t signal_name, unsigned int sec,
+                                                              clock_res_t nsec);
 
 // mach_msg2_internal without the restart after a signal (messages 2.1, 10.1).
 PORTOLAN_EXPORT mach_msg_return_t mach_msg2_trap(void* data, mach_msg_option64_t options,

@@ -39,6 +39,17 @@ PORTOLAN_EXPORT kern_return_t task_get_special_port(task_inspect_t task, int whi
 // KERN_FAILURE if the task is ending, or MACH_SEND_INVALID_RIGHT if special_port is no send right.
 PORTOLAN_EXPORT kern_return_t task_set_special_port(task_t task, int which_port, mach_port_t special_port);
 
+// Makes a semaphore of a task's (tasks 6.1). Produces one user reference of a send right. `policy` is
+// SYNC_POLICY_FIFO or SYNC_POLICY_LIFO. Does not block. Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT,
+// KERN_INVALID_TASK if the task is ending, KERN_NO_SPACE or KERN_RESOURCE_SHORTAGE.
+PORTOLAN_EXPORT kern_return_t semaphore_create(task_t task, semaphore_t* semaphore, int policy, int value);
+
+// Destroys a semaphore: whoever waits, and every later call, gets KERN_TERMINATED (tasks 6.1). Consumes one
+// user reference whatever it returns. Nothing else happens if the semaphore is another task's, or destroyed.
+// Does not block. Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT if there is no semaphore or no task, or
+// MACH_SEND_INVALID_RIGHT if the name is no send right.
+PORTOLAN_EXPORT kern_return_t semaphore_destroy(task_t task, semaphore_t semaphore);
+
 PORTOLAN_END_DECLS
 
 #endif  // PORTOLAN_MACH_TASK_H_

@@ -5,6 +5,7 @@
 
 #include <mach/mach.h>
 #include <pthread.h>
+#include <portolan/failure.hpp>
 #include <portolan/message.hpp>
 #include <portolan/receive.hpp>
 #include <portolan/result.hpp>
@@ -66,7 +67,7 @@ class reply_port {
 template <class Request, class... Replies>
 result<typename one_of_these<Replies...>::type> exchange(const destination& to, Request& request,
                                                          timeout longest) {
-  constexpr std::size_t largest_reply = std::max({wire<Replies>::size...});
+  constexpr std::size_t largest_reply = std::max({sizeof(mig_reply_error_t), wire<Replies>::size...});
   reply_port& replies = reply_port::of_this_thread();
   const result<mach_port_t> reply_name = replies.name();
   if (!reply_name) return reply_name.error();
@@ -93,6 +94,11 @@ result<typename one_of_these<Replies...>::type> exchange(const destination& to, 
   const bool unanswered =
       header->msgh_id == MACH_NOTIFY_SEND_ONCE && header->msgh_size == sizeof(mach_msg_header_t);
   if (unanswered && !((Replies::id == MACH_NOTIFY_SEND_ONCE) || ...)) return error(MIG_SERVER_DIED, "call");
+  const kern_return_t failed = failure_code(buffer.bytes, Request::id);
+  if (failed != KERN_SUCCESS && !(wire<Replies>::fits(buffer.bytes) || ...)) {
+    destroy(header);
+    return error(failed, "call");
+  }
   return accept_one_way<Replies...>(buffer.bytes, MIG_REPLY_MISMATCH, "call");
 }
 
@@ -102,8 +108,9 @@ result<typename one_of_these<Replies...>::type> exchange(const destination& to, 
 // at most so long.
 //
 // Fails with the codes of send(), the request then being as after a failed send(), and of receive():
-// MACH_RCV_TIMED_OUT, after which a late reply is dropped; MIG_SERVER_DIED if the server dropped the request
-// or died; MIG_REPLY_MISMATCH and MIG_TYPE_ERROR if it answered something else.
+// MACH_RCV_TIMED_OUT, after which a late reply is dropped; the code that the server failed the request with;
+// MIG_SERVER_DIED if it dropped the request or died; MIG_REPLY_MISMATCH and MIG_TYPE_ERROR if it answered
+// something else.
 template <message_type Reply, message_type... Others, message_type Request>
 result<typename detail::one_of_these<Reply, Others...>::type> call(destination to, Request&& request,
                                                                    timeout longest = forever) {

@@ -54,6 +54,17 @@ inline result<send_once_right> request_notification(mach_port_t name, mach_msg_i
   return send_once_right::adopt(previous);
 }
 
+// Takes a request back.
+inline result<send_once_right> cancel_notification(mach_port_t name, mach_msg_id_t what) noexcept {
+  if (name == MACH_PORT_NULL)
+    misuse("a notification is cancelled of a right that was moved away, or never was");
+  mach_port_t previous = MACH_PORT_NULL;
+  const kern_return_t code = mach_port_request_notification(mach_task_self(), name, what, 0, MACH_PORT_NULL,
+                                                            MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+  if (code != KERN_SUCCESS) return error(code, "mach_port_request_notification");
+  return send_once_right::adopt(previous);
+}
+
 }  // namespace detail
 
 // Each asks for one notification, and gives back the right of the request that stood before, if any.
@@ -72,10 +83,21 @@ inline result<send_once_right> notify_dead_name(const send_right& right, notific
   return detail::request_notification(right.get(), MACH_NOTIFY_DEAD_NAME, 1, to);
 }
 
-// Instead of the port's death: the receive right is sent.
+// Instead of the port's death: the receive right is sent. KERN_FAILURE if there is such a request already; it
+// cannot be taken back.
 inline result<send_once_right> notify_port_destroyed(const receive_right& port,
                                                      notification_target to) noexcept {
   return detail::request_notification(port.get(), MACH_NOTIFY_PORT_DESTROYED, 0, to);
+}
+
+// Take such a request back, and give its right back: an empty one, or an error, if there was none any more. A
+// request for the death of a port should not be left behind by whoever listened: the right would have one
+// more user reference when the port dies, and nobody would know.
+inline result<send_once_right> cancel_no_senders(const receive_right& port) noexcept {
+  return detail::cancel_notification(port.get(), MACH_NOTIFY_NO_SENDERS);
+}
+inline result<send_once_right> cancel_dead_name(const send_right& right) noexcept {
+  return detail::cancel_notification(right.get(), MACH_NOTIFY_DEAD_NAME);
 }
 
 }  // namespace portolan

@@ -2,17 +2,17 @@
 // The parts of a message that are more than bytes: rights, arrays of rights, memory out of line. A message's
 // type names what its receiver gets; what its sender puts in says how it travels:
 //
-//   part                          given as                                           travels as
-//   send_right                    std::move(right)                                   MOVE_SEND
-//                                 copy_of(right)                                     COPY_SEND
-//                                 make_send_of(receive_right)                        MAKE_SEND
-//   send_once_right               std::move(right)                                   MOVE_SEND_ONCE
-//                                 make_send_once_of(receive_right)                   MAKE_SEND_ONCE
-//   receive_right                 std::move(right)                                   MOVE_RECEIVE
-//   std::optional<a right>        the same, or std::nullopt                          a null name
-//   std::vector<a right>          a vector to move; the functions above of a range   out of line, all of one
-//   kind ool_memory                    std::move(memory); bytes_of(range)                 out of line, moved
-//   or copied
+//   part                   given as                                    travels as
+//   send_right             std::move(right)                            MOVE_SEND
+//                          copy_of(right)                              COPY_SEND
+//                          make_send_of(receive_right)                 MAKE_SEND
+//   send_once_right        std::move(right)                            MOVE_SEND_ONCE
+//                          make_send_once_of(receive_right)            MAKE_SEND_ONCE
+//   receive_right          std::move(right)                            MOVE_RECEIVE
+//   std::optional<right>   the same, or std::nullopt                   a null name
+//   std::vector<right>     a vector to move; copy_of … of a range      an array out of line
+//   ool_memory             std::move(memory)                           memory out of line, moved
+//                          bytes_of(range)                             memory out of line, copied
 //
 // What is moved belongs to the message until that is sent. What is lent (copy_of and the other functions)
 // stays its owner's and has to live as long as the message.
@@ -160,7 +160,7 @@ class slot<Right> {
       static_cast<void>(right_.release());
       if (happened == fate::returned) right_ = Right::adopt(now);
     } else if (happened == fate::returned) {
-      Right::adopt(now).reset();  // made or copied on the way, and one too many now
+      keep_made(Right::adopt(now));
     }
   }
 
@@ -181,6 +181,16 @@ class slot<Right> {
   }
 
  private:
+  // What was copied or made on the way is one reference too many now. A send-once right would tell its port
+  // if it were given up: the next attempt takes it.
+  void keep_made(Right made) noexcept {
+    if constexpr (std::same_as<Right, send_once_right>) {
+      right_ = std::move(made);
+      lent_ = MACH_PORT_NULL;
+      disposition_ = Right::moved;
+    }
+  }
+
   Right right_;
   mach_port_t lent_ = MACH_PORT_NULL;
   mach_msg_type_name_t disposition_ = Right::moved;
@@ -269,7 +279,10 @@ class slot<std::vector<Right>> {
     rights_.clear();
     if (happened != fate::returned) return;
     std::vector<Right> back = adopt(now);
-    if (!lent_) rights_ = std::move(back);
+    if (lent_ && !std::same_as<Right, send_once_right>) return;  // one reference too many: given up
+    rights_ = std::move(back);
+    lent_ = false;
+    disposition_ = Right::moved;
   }
 
   static bool fits(const descriptor& part) noexcept {

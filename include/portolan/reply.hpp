@@ -4,6 +4,7 @@
 #define PORTOLAN_REPLY_HPP_
 
 #include <mach/mach.h>
+#include <portolan/failure.hpp>
 #include <portolan/message.hpp>
 #include <portolan/receive.hpp>
 #include <portolan/result.hpp>
@@ -49,6 +50,12 @@ class [[nodiscard]] reply_to {
   requires((std::same_as<Reply, Replies> || ...) &&
            !std::same_as<Reply, first_reply>) result<void> answer(Reply reply) {
     return send_reply(std::move(reply));
+  }
+
+  // Answers that the request failed: the client's call() fails with this code, or with KERN_FAILURE if the
+  // code is none.
+  result<void> fail(kern_return_t code) {
+    return send_reply(failure{{code == KERN_SUCCESS ? KERN_FAILURE : code}});
   }
 
   // Gives no answer: the client's call() fails with MIG_SERVER_DIED.

@@ -62,6 +62,33 @@ class destination {
   mach_msg_type_name_t disposition_;
 };
 
+// Where an answer is to go: make_send_once_of(port), or a send-once right that is moved.
+class reply_target {
+ public:
+  reply_target(const detail::lent_right<send_once_right>& lent) noexcept
+      : name_(lent.name), disposition_(lent.disposition) {}
+  reply_target(send_once_right&& right) noexcept : once_(&right), name_(right.get()) {
+    if (name_ == MACH_PORT_NULL) detail::misuse("a request is sent with a reply right that was moved away");
+  }
+
+  mach_port_t name() const noexcept { return name_; }
+  mach_msg_type_name_t disposition() const noexcept { return disposition_; }
+
+  // As destination::settle. A right that was made on the way is given up, and tells its port.
+  void settle(detail::fate happened, mach_port_t now) const noexcept {
+    if (happened == detail::fate::kept) return;
+    if (once_ != nullptr) static_cast<void>(once_->release());
+    if (happened != detail::fate::returned) return;
+    send_once_right back = send_once_right::adopt(now);
+    if (once_ != nullptr) *once_ = std::move(back);
+  }
+
+ private:
+  send_once_right* once_ = nullptr;
+  mach_port_t name_;
+  mach_msg_type_name_t disposition_ = MACH_MSG_TYPE_MOVE_SEND_ONCE;
+};
+
 namespace detail {
 
 // Room for a message of so many bytes, and its trailer.
@@ -128,7 +155,7 @@ fate settle(kern_return_t code, const std::byte* at, const destination& to, M& f
 
 // `reply`, if there is one, is where an answer is to go.
 template <class M>
-result<void> post(const destination& to, M& from, timeout longest, slot<send_once_right>* reply = nullptr) {
+result<void> post(const destination& to, M& from, timeout longest, const reply_target* reply = nullptr) {
   room<wire<M>::size> buffer;
   mach_msg_header_t* header = buffer.header();
   *header = {};
@@ -143,7 +170,7 @@ result<void> post(const destination& to, M& from, timeout longest, slot<send_onc
   const kern_return_t code =
       mach_msg(header, option, wire<M>::size, 0, MACH_PORT_NULL, longest.milliseconds(), MACH_PORT_NULL);
   const fate happened = settle(code, buffer.bytes, to, from);
-  if (reply != nullptr) reply->settle_name(happened, header->msgh_local_port);
+  if (reply != nullptr) reply->settle(happened, header->msgh_local_port);
   return outcome(code, "mach_msg(send)");
 }
 
@@ -172,17 +199,14 @@ result<void> send(destination to, M&& letter, timeout longest = forever) {
   }
 }
 
-// Where an answer is to go: make_send_once_of(port), or a send-once right to move.
-using reply_target = detail::slot<send_once_right>;
-
-// As send(), of a request whose answer goes to `reply`: to be received there at leisure, or by a service. A
-// reply right that was moved in is given up where this fails, and so tells its port.
+// As send(), of a request whose answer goes to `reply`: to be received there at leisure, or by a service. On
+// failure everything is as before, a reply right that was moved included; but where one was made of a port,
+// and the request came back (MACH_SEND_TIMED_OUT), it is given up, and the port has a message
+// MACH_NOTIFY_SEND_ONCE.
 template <message_type M>
 result<void> ask(destination to, M&& request, reply_target reply, timeout longest = forever) {
   static_assert(detail::may_be_used_up<M>,
                 "a message with rights or memory is used up by sending: std::move it");
-  if (reply.name() == MACH_PORT_NULL)
-    detail::misuse("a request is sent with a reply right that was moved away");
   if constexpr (std::is_lvalue_reference_v<M>) {
     std::remove_cvref_t<M> copy(request);
     return detail::post(to, copy, longest, &reply);

@@ -7,8 +7,8 @@
 //
 // A handler's parameters say what it is for: the message, by reference or value; then, as far as it wants
 // them, a reply_to<Replies…> to answer, and a const envelope&. A handler that returns a message answers with
-// it; one that returns result<message> drops the request on failure. A handler without either is for messages
-// that want no answer.
+// it; one that returns result<message> with that, or with the error, which the client's call() then has. A
+// handler without either is for messages that want no answer.
 //
 // Register handlers first; then any number of threads may run(). stop() may be called from anywhere, handlers
 // included.
@@ -141,7 +141,7 @@ class message_handler : public any_handler {
       } else {
         returned made = invoke(got.body, got.from);
         if (made) return got.reply.answer(std::move(*made));
-        got.reply.drop();
+        static_cast<void>(got.reply.fail(made.error().code()));  // perhaps nobody waits any more
         return made.error();
       }
     });
@@ -327,7 +327,7 @@ class service {
     return watch_senders(found->second);
   }
   // Has on_dead_name called once, when the port dies that the right leads to. The right may be given up
-  // before: nothing comes then.
+  // before: nothing comes then. If it outlives the service, cancel_dead_name it.
   result<void> watch_death(const send_right& right) const {
     return detail::forget(notify_dead_name(right, make_send_once_of(control_)));
   }

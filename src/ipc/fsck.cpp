@@ -95,6 +95,7 @@ Walk::Walk(const Segment& segment, Report& report) : segment_(segment), report_(
   link_in_set_.assign(carved_[kZoneLink], 0);
   frame_listed_.assign(size_t{slots_} * kFrames, 0);
   task_threads_.assign(carved_[kZoneTask], 0);
+  task_semaphores_.assign(carved_[kZoneTask], 0);
 }
 
 void Walk::run() {

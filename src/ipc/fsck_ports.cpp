@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // fsck: ports with what hangs on them, port sets, and the frames that wait.
+#include <kern/ipc_kobject.h>
+
 #include <algorithm>
 
 #include "ipc/fsck_walk.hpp"
@@ -17,7 +19,24 @@ void Walk::walk_ports() {
     walk_requests(i);
     if (port.no_senders != 0) walk_kept(port.no_senders, kKmsgNoSenders, i, "P8");
     if (port.port_destroyed != 0) walk_kept(port.port_destroyed, kKmsgPortDestroyed, i, "P8");
+    if (port.kobject_type == IKOT_SEMAPHORE && port.life() != kPortDead) walk_semaphore(i);
   }
+  for (uint32_t i = 1; i < carved_[kZoneTask]; i++) {
+    if (exists<Task>(i) && at<Task>(i).semaphores != task_semaphores_[i])
+      report_.add("E1", "task ", i, " counts ", at<Task>(i).semaphores.get(), " semaphores, and owns ",
+                  task_semaphores_[i]);
+  }
+}
+
+// Nobody but itself keeps a semaphore.
+void Walk::walk_semaphore(uint32_t index) {
+  const Port& port = at<Port>(index);
+  add_kernel(index, {Holder::kKernel});
+  if (port.kobject == 0) return;
+  if (exists<Task>(port.kobject))
+    task_semaphores_[port.kobject]++;
+  else
+    report_.add("E1", port_text(index), ": a semaphore of task ", port.kobject.get());
 }
 
 void Walk::walk_queue(uint32_t index) {

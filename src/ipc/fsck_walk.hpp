@@ -106,6 +106,7 @@ class Walk {
 
   // -- ports and sets (fsck_ports.cpp)
   void walk_ports();
+  void walk_semaphore(uint32_t index);
   void walk_queue(uint32_t port);
   void walk_requests(uint32_t port);
   void walk_links(uint32_t port);
@@ -128,6 +129,7 @@ class Walk {
   std::vector<uint8_t> link_in_set_;
   std::vector<uint8_t> frame_listed_;
   std::vector<uint32_t> task_threads_;
+  std::vector<uint32_t> task_semaphores_;
 };
 
 }  // namespace portolan::ipc

@@ -179,14 +179,18 @@ kern_return_t port_mod_refs(Thread& self, Handle<Space> space, Name name, mach_p
 
 namespace {
 
-// A right taken out of a space and not yet put anywhere: a hold of the kind that destroys it.
+// The hold of a right in hand: of the kind that destroys it.
 uint32_t hold_kind(uint32_t disposition) {
   return disposition == MACH_MSG_TYPE_PORT_SEND        ? kHoldSendRight
          : disposition == MACH_MSG_TYPE_PORT_SEND_ONCE ? kHoldSendOnce
                                                        : kHoldReceive;
 }
 
-kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
+bool is_right(const NakedRight& right) { return right.port != kRightNull && right.port != kRightDead; }
+
+}  // namespace
+
+kern_return_t right_take(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
   for (;;) {
     Ref<Port> busy;
     const kern_return_t code = transact(self, kCopyinNeeds, [&](Txn& txn) -> int {
@@ -205,26 +209,21 @@ kern_return_t take_out(Thread& self, Handle<Space> handle, Name name, uint32_t d
   }
 }
 
-bool is_dead_name(Thread& self, Handle<Space> handle, Name name) {
-  bool dead = false;
-  transact(self, Needs{}, [&](Txn& txn) {
-    Locked<Space> space = txn.lock(handle);
-    Entry* entry = entry_find(txn, space, name);
-    dead = entry != nullptr && !entry->has(kTypePset) && right_check(txn, space, *entry);
-    return 0;
-  });
-  return dead;
+kern_return_t right_take_sent(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
+  right = {name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(disposition)};
+  if (!name.valid()) return KERN_SUCCESS;
+  const kern_return_t taken = right_take(self, handle, name, disposition, right);
+  return taken == KERN_SUCCESS || taken == KERN_INVALID_TASK ? taken : MACH_SEND_INVALID_RIGHT;
 }
 
-void drop_taken(Thread& self, const NakedRight& right) {
+void right_drop(Thread& self, const NakedRight& right) {
+  if (!is_right(right)) return;
   transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-    txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
+    right_leaves_hand(txn, {right});
     naked_destroy(txn, right);
     return 0;
   });
 }
-
-}  // namespace
 
 void right_leaves_hand(Txn& txn, const RightInHand& in_hand) {
   if (in_hand.word != nullptr)
@@ -236,7 +235,7 @@ void right_leaves_hand(Txn& txn, const RightInHand& in_hand) {
 kern_return_t port_insert_naked(Thread& self, Handle<Space> handle, Name name, const RightInHand& in_hand) {
   const NakedRight& right = in_hand.right;
   if (!name.valid()) return KERN_INVALID_VALUE;
-  if (right.port == kRightNull || right.port == kRightDead) return KERN_INVALID_CAPABILITY;
+  if (!is_right(right)) return KERN_INVALID_CAPABILITY;
   if (name.index() > self.segment().at(handle).table_limit) return KERN_NO_SPACE;
   if ((name.value & 3) != 3) return KERN_INVALID_VALUE;
   if (name.index() == 0) return KERN_FAILURE;
@@ -260,20 +259,23 @@ kern_return_t port_insert_naked(Thread& self, Handle<Space> handle, Name name, c
 
 kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, Handle<Space> from, Name poly,
                                 mach_msg_type_name_t disposition) {
-  const bool direct = handle == from;
-  if (!poly.valid() && direct) return KERN_INVALID_NAME;
-  if (!poly.valid()) return name.valid() ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
   NakedRight right;
-  const kern_return_t taken = take_out(self, from, poly, disposition, right);
-  if (taken != KERN_SUCCESS && !direct && !name.valid()) return KERN_INVALID_VALUE;  // the target first (ports 6.2)
-  if (taken == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
-  // A send right made from a dead name, for itself: the table of ports 7.13 looks for death first.
-  if (taken == KERN_INVALID_RIGHT && disposition == MACH_MSG_TYPE_MAKE_SEND && direct && name == poly &&
-      is_dead_name(self, handle, name))
-    return KERN_INVALID_CAPABILITY;
-  if (taken != KERN_SUCCESS) return taken;
-  const kern_return_t code = port_insert_naked(self, handle, name, {right});
-  if (code != KERN_SUCCESS && right.port != kRightDead) drop_taken(self, right);
+  kern_return_t code = KERN_SUCCESS;
+  if (!(handle == from)) {
+    code = right_take_sent(self, from, poly, disposition, right);
+  } else if (!poly.valid()) {
+    return KERN_INVALID_NAME;
+  } else if (name == poly && (disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_COPY_SEND)) {
+    return on_entry(self, handle, name, kAgainNeeds, [&](Txn& txn, Locked<Space>& space, Entry& entry) -> int {
+      return right_again(txn, space, entry, disposition);
+    });
+  } else {
+    code = right_take(self, from, poly, disposition, right);
+    if (code == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
+  }
+  if (code != KERN_SUCCESS) return code;
+  code = port_insert_naked(self, handle, name, {right});
+  if (code != KERN_SUCCESS) right_drop(self, right);
   return code;
 }
 
@@ -282,7 +284,7 @@ kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name, 
   if (!MACH_MSG_TYPE_PORT_ANY(disposition)) return KERN_INVALID_VALUE;
   if (!name.valid()) return KERN_INVALID_RIGHT;
   NakedRight right;
-  const kern_return_t taken = take_out(self, handle, name, disposition, right);
+  const kern_return_t taken = right_take(self, handle, name, disposition, right);
   if (taken != KERN_SUCCESS) return taken;
   type = right.disposition;
   out = Name{MACH_PORT_DEAD};
@@ -291,12 +293,12 @@ kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name, 
     Locked<Space> space = txn.lock(to);
     const kern_return_t copied = right_copyout(txn, space, right, out);
     if (copied == KERN_SUCCESS || copied == KERN_INVALID_CAPABILITY) {
-      txn.drop(*txn.find_hold(hold_kind(right.disposition), right.port));
+      right_leaves_hand(txn, {right});
       return KERN_SUCCESS;
     }
     return copied;
   });
-  if (code != KERN_SUCCESS) drop_taken(self, right);
+  if (code != KERN_SUCCESS) right_drop(self, right);
   return code;
 }
 

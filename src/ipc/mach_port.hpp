@@ -43,7 +43,7 @@ kern_return_t port_extract_right(Thread& self, Handle<Space> space, Name name, m
 kern_return_t port_type(Thread& self, Handle<Space> space, Name name, mach_port_type_t& type);
 kern_return_t port_get_refs(Thread& self, Handle<Space> space, Name name, mach_port_right_t right,
                             mach_port_urefs_t& refs);
-kern_return_t port_kobject(Thread& self, Handle<Space> space, Name name, natural_t& type, mach_vm_address_t& address);
+kern_return_t port_kobject(Thread& self, Handle<Space> space, Name name, natural_t& type);
 kern_return_t port_get_srights(Thread& self, Handle<Space> space, Name name, mach_port_rights_t& srights);
 kern_return_t port_dnrequest_info(Thread& self, Handle<Space> space, Name name, unsigned& total, unsigned& used);
 kern_return_t space_basic_info(Thread& self, Handle<Space> space, ipc_info_space_basic_t& info);
@@ -66,6 +66,8 @@ kern_return_t port_get_attributes(Thread& self, Handle<Space> space, Name name, 
                                   integer_t* info, mach_msg_type_number_t& count);
 kern_return_t port_set_attributes(Thread& self, Handle<Space> space, Name name, mach_port_flavor_t flavor,
                                   const integer_t* info, mach_msg_type_number_t count);
+kern_return_t port_assert_attributes(Thread& self, Handle<Space> space, Name name, mach_port_flavor_t flavor,
+                                     uint64_t guard, mach_msg_type_number_t count);
 kern_return_t port_set_mscount(Thread& self, Handle<Space> space, Name name, mach_port_mscount_t mscount);
 kern_return_t port_set_seqno(Thread& self, Handle<Space> space, Name name, mach_port_seqno_t seqno);
 kern_return_t port_get_context(Thread& self, Handle<Space> space, Name name, uint64_t& context);
@@ -99,6 +101,15 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> space, Name 
 kern_return_t port_request_notification_naked(Thread& self, Handle<Space> space, Name name, mach_msg_id_t id,
                                               mach_port_mscount_t sync, const RightInHand& notify,
                                               uint32_t& previous);
+
+// -- a right in the hand of a call that moves one (mach_port.cpp): a hold, or nothing for a null or dead one.
+// Takes it out of a space. The codes of right_copyin, KERN_INVALID_NAME, KERN_INVALID_TASK.
+kern_return_t right_take(Thread& self, Handle<Space> space, Name name, uint32_t disposition, NakedRight& right);
+// The same as the body of a request to another task would: null and dead are taken for what they are, and what cannot
+// be taken is MACH_SEND_INVALID_RIGHT (ports 6.2).
+kern_return_t right_take_sent(Thread& self, Handle<Space> space, Name name, uint32_t disposition, NakedRight& right);
+// Destroys it (ports 6.4).
+void right_drop(Thread& self, const NakedRight& right);
 
 // What most calls begin with (ports 6.3), inside a transaction. An object lookup wants a live receive right.
 kern_return_t lookup_receive(Txn& txn, Locked<Space>& space, Name name, Entry*& entry, Locked<Port>& port);

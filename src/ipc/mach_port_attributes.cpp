@@ -131,6 +131,16 @@ kern_return_t port_set_attributes(Thread& self, Handle<Space> handle, Name name,
   });
 }
 
+kern_return_t port_assert_attributes(Thread& self, Handle<Space> handle, Name name, mach_port_flavor_t flavor,
+                                     uint64_t guard, mach_msg_type_number_t count) {
+  if (flavor != MACH_PORT_GUARD_INFO) return KERN_INVALID_ARGUMENT;
+  if (count < MACH_PORT_GUARD_INFO_COUNT) return KERN_FAILURE;
+  return on_receive(self, handle, name, [&](Txn&, Locked<Port>& port) -> int {
+    const bool so = port->is(kPortGuarded) && port->is(kPortStrict) && port->context == guard;
+    return so ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+  });
+}
+
 kern_return_t port_set_mscount(Thread& self, Handle<Space> handle, Name name, mach_port_mscount_t mscount) {
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     txn.set(port->mscount, mscount);

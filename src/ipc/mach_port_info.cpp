@@ -73,7 +73,7 @@ kern_return_t port_get_refs(Thread& self, Handle<Space> handle, Name name, mach_
   });
 }
 
-kern_return_t port_kobject(Thread& self, Handle<Space> handle, Name name, natural_t& type, mach_vm_address_t& address) {
+kern_return_t port_kobject(Thread& self, Handle<Space> handle, Name name, natural_t& type) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
@@ -83,7 +83,6 @@ kern_return_t port_kobject(Thread& self, Handle<Space> handle, Name name, natura
     if (!entry->has(kTypePset) && right_check(txn, space, *entry)) return KERN_INVALID_NAME;
     if (!entry->has(kTypeSend | kTypeReceive)) return KERN_INVALID_RIGHT;
     type = txn.segment().at(Handle<Port>{entry->object}).kobject_type;
-    address = 0;
     return KERN_SUCCESS;
   });
 }

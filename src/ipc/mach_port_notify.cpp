@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mach_port_request_notification (ports 8). If we die here: the notify right is in its entry, in a hold, or registered;
 // so is the previous one on its way back.
+#include <mach/mig_errors.h>
 #include <mach/notify.h>
 
 #include "ipc/kmsg.hpp"
@@ -183,59 +184,50 @@ kern_return_t port_request_notification_naked(Thread& self, Handle<Space> handle
   return register_it(self, Ask{handle, name, id, sync, notify.right.port, notify}, previous);
 }
 
+namespace {
+
+// The right of the request that was replaced. KERN_INVALID_CAPABILITY, and MACH_PORT_DEAD, if its port has died.
+kern_return_t give_back(Thread& self, Handle<Space> to, const NakedRight& right, Name& previous) {
+  const kern_return_t given = with_room(self, to, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
+    Locked<Space> space = txn.lock(to);
+    const kern_return_t copied = right_copyout(txn, space, right, previous);
+    if (copied == KERN_SUCCESS || copied == KERN_INVALID_CAPABILITY) right_leaves_hand(txn, {right});
+    return copied;
+  });
+  if (given != KERN_SUCCESS && given != KERN_INVALID_CAPABILITY) right_drop(self, right);
+  return given;
+}
+
+bool is_send_once(mach_msg_type_name_t disposition) {
+  return received_disposition(disposition) == MACH_MSG_TYPE_PORT_SEND_ONCE;
+}
+
+}  // namespace
+
 kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name name, mach_msg_id_t id,
                                         mach_port_mscount_t sync, Handle<Space> from, Name notify,
                                         mach_msg_type_name_t disposition, Name& previous) {
   previous = Name{};
-  RightInHand in_hand;
   if (notify.value == MACH_PORT_DEAD) return KERN_INVALID_CAPABILITY;
-  if (notify.valid()) {
-    if (disposition != MACH_MSG_TYPE_MAKE_SEND_ONCE && disposition != MACH_MSG_TYPE_MOVE_SEND_ONCE)
-      return -300;  // MIG_TYPE_ERROR: the right must be send-once (ports 6.2)
-    NakedRight& right = in_hand.right;
-    const kern_return_t taken = transact(self, kCopyinNeeds, [&](Txn& txn) -> int {
-      Locked<Space> space = txn.lock(from);
-      if (space->state != kSpaceActive) return KERN_INVALID_TASK;
-      Entry* entry = entry_find(txn, space, notify);
-      if (entry == nullptr) return KERN_INVALID_NAME;
-      const kern_return_t copied = right_copyin(txn, space, *entry, disposition, right);
-      if (copied != KERN_SUCCESS) return copied;
-      if (right.port == kRightDead) return KERN_INVALID_CAPABILITY;
-      txn.hold(kHoldSendOnce, right.port);
-      return KERN_SUCCESS;
-    });
-    if (taken != KERN_SUCCESS) return taken;
+  // The direct entry serves the own space and a right that is send-once; what it leaves is a request (ports 6.2).
+  const bool direct = handle == from && notify.valid() && is_send_once(disposition);
+  NakedRight right;
+  kern_return_t code = direct ? right_take(self, from, notify, disposition, right)
+                              : right_take_sent(self, from, notify, disposition, right);
+  if (code != KERN_SUCCESS) return code;
+  if (notify.valid() && !is_send_once(disposition)) {
+    right_drop(self, right);
+    return MIG_TYPE_ERROR;
   }
   uint32_t old = kRightNull;
-  const kern_return_t code = port_request_notification_naked(self, handle, name, id, sync, in_hand, old);
+  code = port_request_notification_naked(self, handle, name, id, sync, {right}, old);
   if (code != KERN_SUCCESS) {
-    if (in_hand.right.port == kRightNull) return code;
-    transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-      right_leaves_hand(txn, in_hand);
-      naked_destroy(txn, in_hand.right);
-      return 0;
-    });
+    right_drop(self, right);
     return code;
   }
   if (old == kRightNull) return KERN_SUCCESS;
-  const kern_return_t given = with_room(self, from, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
-    Locked<Space> space = txn.lock(from);
-    const kern_return_t copied = right_copyout(txn, space, {old, MACH_MSG_TYPE_PORT_SEND_ONCE}, previous);
-    if (copied != KERN_SUCCESS && copied != KERN_INVALID_CAPABILITY) return copied;
-    txn.drop(*txn.find_hold(kHoldSendOnce, old));
-    return KERN_SUCCESS;
-  });
-  if (given != KERN_SUCCESS) {
-    transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-      txn.drop(*txn.find_hold(kHoldSendOnce, old));
-      naked_destroy(txn, {old, MACH_MSG_TYPE_PORT_SEND_ONCE});
-      return 0;
-    });
-  }
-  // The direct way reports a dead previous right, though the new one is registered (ports 6.2).
-  if (given == KERN_SUCCESS && handle == from && notify.valid() && previous.value == MACH_PORT_DEAD)
-    return KERN_INVALID_CAPABILITY;
-  return given;
+  code = give_back(self, from, {old, MACH_MSG_TYPE_PORT_SEND_ONCE}, previous);
+  return code == KERN_INVALID_CAPABILITY && !direct ? KERN_SUCCESS : code;
 }
 
 }  // namespace portolan::ipc

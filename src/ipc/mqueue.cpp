@@ -299,6 +299,11 @@ static bool wake_receivers(Txn& txn, Locked<Object>& object, unsigned limit) {
   return true;
 }
 
+void mqueue_wake_receiver(Txn& txn, Locked<Port>& port, uint32_t id, int32_t result) {
+  remove(txn, port->receiver_head, port->receiver_tail, id);
+  grant(txn, id, kGrantCode, 0, result);
+}
+
 bool mqueue_wake_receivers(Txn& txn, Locked<Port>& port, unsigned limit) { return wake_receivers(txn, port, limit); }
 bool mqueue_wake_receivers(Txn& txn, Locked<Pset>& pset, unsigned limit) { return wake_receivers(txn, pset, limit); }
 

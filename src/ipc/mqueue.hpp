@@ -52,6 +52,8 @@ void mqueue_unwait(Txn& txn, Locked<Port>& port, Frame& frame, uint32_t frame_id
 void mqueue_unwait(Txn& txn, Locked<Pset>& pset, Frame& frame, uint32_t frame_id);
 
 // Wakes up to `limit` of the waiting receivers with MACH_RCV_PORT_CHANGED; true when none is left.
+// One of them, a frame on the port's list, with any code.
+void mqueue_wake_receiver(Txn& txn, Locked<Port>& port, uint32_t id, int32_t result);
 bool mqueue_wake_receivers(Txn& txn, Locked<Port>& port, unsigned limit);
 bool mqueue_wake_receivers(Txn& txn, Locked<Pset>& pset, unsigned limit);
 // The port is dying: blocked senders go on with success, up to `limit` of them; true when none is left.

@@ -280,6 +280,7 @@ enum TaskState : uint32_t { kTaskFree, kTaskEmbryo, kTaskLive, kTaskDying };
 
 // All cells belong to the task's lock.
 //   T1: special and registered ports each count one send right.
+//   E1: `semaphores` counts the ports of semaphores that it owns.
 struct Task : Element {
   Cell<uint32_t> state;  // TaskState
   Cell<uint32_t> space;
@@ -296,7 +297,7 @@ struct Task : Element {
   Cell<uint64_t> nonce;        // an embryo is claimed with it
   Cell<uint64_t> joined_ns;    // CLOCK_MONOTONIC
   Hint<uint32_t> sleeping_pad;
-  uint32_t pad;
+  Cell<uint32_t> semaphores;   // that it owns
   char program[64];            // for people; written before the task is live
 };
 enum TaskFlags : uint32_t { kTaskExecing = 1, kTaskLeaving = 2, kTaskNoFaultHandler = 4, kTaskUnguarded = 8 };

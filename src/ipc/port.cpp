@@ -3,6 +3,7 @@
 // on the work list of whoever destroyed it, and its lists are the work that is left.
 #include "ipc/port.hpp"
 
+#include <kern/ipc_kobject.h>
 #include <mach/notify.h>
 
 #include "ipc/kmsg.hpp"
@@ -10,6 +11,7 @@
 #include "ipc/mutant.hpp"
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
+#include "ipc/semaphore.hpp"
 
 namespace portolan::ipc {
 
@@ -65,8 +67,13 @@ void send_once_right_make(Txn& txn, Locked<Port>& port) {
 
 void send_right_drop_count(Txn& txn, Locked<Port>& port, When when) {
   txn.add(port->srights, static_cast<uint32_t>(-1));
+  if (port->srights != 0 || !port->active()) return;
+  if (port->kobject_type == IKOT_SEMAPHORE) {
+    port_destroy(txn, port);  // nobody can name it any more
+    return;
+  }
   const Handle<Kmsg> kept{port->no_senders};
-  if (port->srights != 0 || !kept || !port->active() || mutant(Mutant::missed_no_senders)) return;
+  if (!kept || mutant(Mutant::missed_no_senders)) return;
   const Handle<Port> notify{txn.segment().at(kept).local};
   txn.set(port->no_senders, 0);
   if (when == When::now)
@@ -206,6 +213,7 @@ bool port_reap_step(Thread& self, Handle<Port> handle) {
       return 0;
     }
     if (!requests_fire_dead(txn, port, 2)) return 0;
+    if (port->kobject_type == IKOT_SEMAPHORE) semaphore_disown(txn, port);
     txn.set(port->receiver, 0);
     txn.set(port->context, 0);
     txn.set(port->state, (port->state & ~(3u | kPortGuarded | kPortStrict)) | kPortDead);

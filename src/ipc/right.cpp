@@ -242,6 +242,7 @@ void join(Txn& txn, Locked<Space>& space, Locked<Port>& port, NakedRight right, 
 kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Name& name) {
   name = Name{};
   if (space->state != kSpaceActive) return KERN_INVALID_TASK;
+  if (!space_has_room(space, 1)) return KERN_NO_SPACE;
   Locked<Port> port = txn.lock(Handle<Port>{right.port});
   if (!port->active()) {
     naked_destroy(txn, right);
@@ -250,8 +251,7 @@ kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Na
   }
   Entry* entry = nullptr;
   if (right.disposition != MACH_MSG_TYPE_PORT_SEND_ONCE) entry = find_by_port(txn, space, port, name);
-  // A name that is there already needs no room.
-  if (entry == nullptr && (!space_has_room(space, 1) || !entry_alloc(txn, space, name, entry))) return KERN_NO_SPACE;
+  if (entry == nullptr && !entry_alloc(txn, space, name, entry)) return KERN_NO_SPACE;
   join(txn, space, port, right, *entry, name);
   return KERN_SUCCESS;
 }
@@ -265,6 +265,24 @@ kern_return_t right_copyout_name(Txn& txn, Locked<Space>& space, NakedRight righ
   if (existing != nullptr && existing != &entry) return KERN_RIGHT_EXISTS;
   if (entry.type() != 0 && existing != &entry) return KERN_NAME_EXISTS;
   join(txn, space, port, right, entry, name);
+  return KERN_SUCCESS;
+}
+
+kern_return_t right_again(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition) {
+  if (entry.has(kTypePset)) return KERN_INVALID_RIGHT;
+  if (right_check(txn, space, entry)) return KERN_INVALID_CAPABILITY;
+  const bool makes = disposition == MACH_MSG_TYPE_MAKE_SEND;
+  if (!entry.has(makes ? kTypeReceive : kTypeSend)) return KERN_INVALID_RIGHT;
+  Locked<Port> port = port_of(txn, entry);
+  if (makes) txn.add(port->mscount, 1);
+  if (entry.has(kTypeSend)) {
+    add_urefs(txn, entry, 1);
+  } else {
+    txn.add(port->srights, 1);  // the entry counts one reference for both
+    set_type(txn, entry, kTypeReceive | kTypeSend);
+    txn.set(entry.urefs, 1);
+  }
+  note_acquired(txn, entry, 1);
   return KERN_SUCCESS;
 }
 

@@ -43,12 +43,18 @@ inline constexpr kern_return_t kPortBusy = -90001;
 kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition, NakedRight& out);
 inline constexpr Needs kCopyinNeeds = Needs{}.with<Kmsg>(2);
 
-// ports 5.2. KERN_SUCCESS; or KERN_INVALID_CAPABILITY with `name` MACH_PORT_DEAD, the right consumed; or KERN_NO_SPACE
-// with nothing changed, if a new name is needed and the space has no room for one (space_grow).
+// ports 5.2. The space must have room for one name (space_grow, space_has_room), even where the right joins another
+// (tasks check 9). KERN_SUCCESS; or KERN_INVALID_CAPABILITY with `name` MACH_PORT_DEAD, the right consumed; or
+// KERN_NO_SPACE with nothing changed.
 kern_return_t right_copyout(Txn& txn, Locked<Space>& space, NakedRight right, Name& name);
 // ports 5.3, steps 7 to 10, the entry coming from entry_alloc_name. On failure nothing has changed.
 kern_return_t right_copyout_name(Txn& txn, Locked<Space>& space, NakedRight right, Name name, Entry& entry);
 inline constexpr Needs kCopyoutNeeds = Needs{}.with<Kmsg>(1).with<Acquisition>(1);
+
+// One user reference more of a send right, made from the receive right of this very entry or copied (ports 7.13).
+// KERN_SUCCESS, KERN_INVALID_RIGHT, or KERN_INVALID_CAPABILITY for a dead name.
+kern_return_t right_again(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition);
+inline constexpr Needs kAgainNeeds = Needs{}.with<Acquisition>(1);
 
 // Destroys a naked right with all that follows (ports 6.4). Needs: kDropNeeds.
 void naked_destroy(Txn& txn, NakedRight right);

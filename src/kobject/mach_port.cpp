@@ -218,10 +218,9 @@ kern_return_t set_context(Call& c) {
 
 kern_return_t kobject(Call& c) {
   natural_t type = 0;
-  mach_vm_address_t address = 0;
-  const kern_return_t code = ipc::port_kobject(c.self(), c.space(), Name{c.in(0)}, type, address);
+  const kern_return_t code = ipc::port_kobject(c.self(), c.space(), Name{c.in(0)}, type);
   c.out(type);
-  c.out64(address);
+  c.out64(0);
   return code;
 }
 
@@ -257,6 +256,12 @@ kern_return_t guard_with_flags(Call& c) {
 }
 kern_return_t swap_guard(Call& c) {
   return ipc::port_swap_guard(c.self(), c.space(), Name{c.in(0)}, c.in64(1), c.in64(3));
+}
+
+kern_return_t assert_attributes(Call& c) {
+  const uint64_t value = c.more() >= MACH_PORT_GUARD_INFO_COUNT ? c.in64(3) : 0;
+  return ipc::port_assert_attributes(c.self(), c.space(), Name{c.in(0)}, static_cast<mach_port_flavor_t>(c.in(1)),
+                                     value, c.in(2));
 }
 
 constexpr Layout words(uint8_t n) { return {.words = n}; }
@@ -298,6 +303,7 @@ constexpr Routine kRoutines[] = {
     {3235, {}, words(6), space_basic_info, Strength::inspect},
     {3237, words(5), {}, guard_with_flags},
     {3238, words(5), {}, swap_guard},
+    {3242, {.words = 3, .more = kInfoWords}, {}, assert_attributes},
 };
 
 }  // namespace

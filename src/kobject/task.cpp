@@ -2,6 +2,7 @@
 // The task subsystem: ids from 3400 on (tasks 1.10). Ids that are missing have no call yet.
 #include <mach/mig_errors.h>
 
+#include "ipc/semaphore.hpp"
 #include "kobject/call.hpp"
 
 namespace portolan::kobject {
@@ -67,12 +68,27 @@ kern_return_t set_special_port(Call& c) {
   });
 }
 
+kern_return_t semaphore_create(Call& c) {
+  return transact(c.self(), ipc::kSemaphoreNeeds, [&](Txn& txn) -> int {
+    ipc::NakedRight right;
+    const kern_return_t code = ipc::semaphore_make(txn, c.task(), static_cast<int>(c.in(0)),
+                                                   static_cast<int>(c.in(1)), right);
+    if (code == KERN_SUCCESS) c.put_right(txn, right);
+    return code;
+  });
+}
+
+// The right is the message's, and ends with it.
+kern_return_t semaphore_destroy(Call& c) { return ipc::semaphore_end(c.self(), c.task(), c.right_in(0).right); }
+
 constexpr Routine kRoutines[] = {
     {3403, {.rights = kRegisteredPorts}, {}, ports_register},
     {3404, {}, {.rights = kRegisteredPorts}, ports_lookup},
     {3406, {.words = 2, .more = 94}, {}, set_info},
     {3409, {.words = 1}, {.rights = 1}, get_special_port, Strength::inspect},
     {3410, {.rights = 1, .words = 1}, {}, set_special_port},
+    {3418, {.words = 2}, {.rights = 1}, semaphore_create},
+    {3419, {.rights = 1}, {}, semaphore_destroy},
 };
 
 }  // namespace

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks end, in bounded steps on somebody's work list (tasks 1.9): first the space, with all that its rights
+// Tasks end, in bounded steps on somebody's work list (tasks 1.9): first the semaphores, then the space, with all that its rights
 // bring about; then the ports in the task's keeping; the control port last, so that its death is a reliable
 // notice.
 //
 // If we die here: the task is on our work list, and its own fields say what is left: a step that is done
 // leaves 0 behind.
+#include "ipc/semaphore.hpp"
 #include "segment/recovery.hpp"
 #include "task/task_internal.hpp"
 
@@ -73,6 +74,10 @@ void task_terminate(Thread& self, Ref<Task> ref) {
 }
 
 bool task_reap_step(Thread& self, Handle<Task> handle) {
+  if (self.segment().at(handle).semaphores != 0) {
+    ipc::semaphores_end(self, handle);
+    return true;
+  }
   bool waits = false;
   const int code = transact(self, ipc::kDropNeeds, [&](Txn& txn) {
     waits = false;

@@ -8,10 +8,22 @@
 
 using portolan::NoTask;
 using portolan::PortCall;
+using portolan::Strength;
 using portolan::ipc::Name;
 using portolan::vm::OutArray;
 namespace ipc = portolan::ipc;
 namespace kobject = portolan::kobject;
+
+namespace {
+
+// The kind of object behind a name. Its address is nobody's business: 0 (ports 7.22).
+kern_return_t store_kobject(PortCall& call, mach_port_name_t name, natural_t* type) {
+  if (call.code() != KERN_SUCCESS) return call.code();
+  natural_t kind = 0;
+  return call.store(ipc::port_kobject(call.thread(), call.space(), Name{name}, kind), type, kind);
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -33,7 +45,7 @@ kern_return_t mach_port_names(ipc_space_t task, mach_port_name_array_t* names, m
 kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info, ipc_info_name_array_t* table,
                                    mach_msg_type_number_t* table_count, ipc_info_tree_name_array_t* tree,
                                    mach_msg_type_number_t* tree_count) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   OutArray<ipc_info_name_t> list;
   ipc_info_space_t summary;
@@ -49,7 +61,7 @@ kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info
 }
 
 kern_return_t mach_port_space_basic_info(ipc_space_inspect_t task, ipc_info_space_basic_t* info) {
-  PortCall call(task);
+  PortCall call(task, NoTask::invalid_task, Strength::inspect);
   if (call.code() != KERN_SUCCESS) return call.code();
   ipc_info_space_basic_t basic;
   return call.store(ipc::space_basic_info(call.thread(), call.space(), basic), info, basic);
@@ -72,13 +84,24 @@ kern_return_t mach_port_get_refs(ipc_space_t task, mach_port_name_t name, mach_p
 
 kern_return_t mach_port_kobject(ipc_space_read_t task, mach_port_name_t name, natural_t* type,
                                 mach_vm_address_t* address) {
-  PortCall call(task, NoTask::invalid_argument);
-  if (call.code() != KERN_SUCCESS) return call.code();
-  natural_t kind = 0;
-  mach_vm_address_t object = 0;
-  kern_return_t code = ipc::port_kobject(call.thread(), call.space(), Name{name}, kind, object);
-  code = call.store(code, type, kind);
-  return call.store(code, address, object);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
+  const kern_return_t code = store_kobject(call, name, type);
+  return call.store(code, address, mach_vm_address_t{0});
+}
+
+kern_return_t mach_port_kobject_description(ipc_space_read_t task, mach_port_name_t name, natural_t* type,
+                                            mach_vm_address_t* address, kobject_description_t description) {
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
+  kern_return_t code = store_kobject(call, name, type);
+  code = call.store(code, address, mach_vm_address_t{0});
+  return call.store(code, description, '\0');  // none of the kinds that there are has one (ports 7.22)
+}
+
+kern_return_t mach_port_kernel_object(ipc_space_read_t task, mach_port_name_t name, unsigned int* type,
+                                      unsigned int* address) {
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
+  const kern_return_t code = store_kobject(call, name, type);
+  return call.store(code, address, 0u);
 }
 
 kern_return_t mach_port_get_srights(ipc_space_t task, mach_port_name_t name, mach_port_rights_t* srights) {
@@ -100,7 +123,7 @@ kern_return_t mach_port_dnrequest_info(ipc_space_t task, mach_port_name_t name, 
 
 kern_return_t mach_port_get_set_status(ipc_space_read_t task, mach_port_name_t name, mach_port_name_array_t* members,
                                        mach_msg_type_number_t* count) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   OutArray<mach_port_name_t> list;
   uint32_t found = 0;
@@ -145,7 +168,7 @@ kern_return_t mach_port_set_seqno(ipc_space_t task, mach_port_name_t name, mach_
 
 kern_return_t mach_port_get_attributes(ipc_space_read_t task, mach_port_name_t name, mach_port_flavor_t flavor,
                                        mach_port_info_t info, mach_msg_type_number_t* count) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   mach_msg_type_number_t words = 0;
   if (!call.load(words, count)) return KERN_INVALID_ADDRESS;
@@ -166,8 +189,17 @@ kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_name_t name, 
   return ipc::port_set_attributes(call.thread(), call.space(), Name{name}, flavor, words, count);
 }
 
+kern_return_t mach_port_assert_attributes(ipc_space_t task, mach_port_name_t name, mach_port_flavor_t flavor,
+                                          mach_port_info_t info, mach_msg_type_number_t count) {
+  PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  uint64_t guard = 0;
+  if (count >= MACH_PORT_GUARD_INFO_COUNT && info != nullptr && !call.load(guard, info)) return KERN_INVALID_ADDRESS;
+  return ipc::port_assert_attributes(call.thread(), call.space(), Name{name}, flavor, guard, count);
+}
+
 kern_return_t mach_port_get_context(ipc_space_read_t task, mach_port_name_t name, mach_port_context_t* context) {
-  PortCall call(task, NoTask::invalid_argument);
+  PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   uint64_t found = 0;
   const kern_return_t code = ipc::port_get_context(call.thread(), call.space(), Name{name}, found);
@@ -202,6 +234,28 @@ kern_return_t mach_port_swap_guard(ipc_space_t task, mach_port_name_t name, mach
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
   return ipc::port_swap_guard(call.thread(), call.space(), Name{name}, old_guard, new_guard);
+}
+
+// There are no service ports and no filters, as on a Darwin that was built without (ports 7.23).
+kern_return_t mach_port_is_connection_for_service(ipc_space_t task, mach_port_name_t connection, mach_port_name_t service,
+                                                  uint64_t* policy) {
+  (void)policy;
+  const PortCall call(task);
+  if (call.code() != KERN_SUCCESS) return call.code();
+  return Name{connection}.valid() && Name{service}.valid() ? KERN_NOT_SUPPORTED : KERN_INVALID_NAME;
+}
+
+kern_return_t mach_port_get_service_port_info(ipc_space_read_t task, mach_port_name_t name,
+                                              mach_service_port_info_t info) {
+  (void)name;
+  (void)info;
+  const PortCall call(task, NoTask::invalid_task, Strength::read);
+  return call.code() != KERN_SUCCESS ? call.code() : KERN_NOT_SUPPORTED;
+}
+
+kern_return_t task_set_port_space(ipc_space_t task, int table_entries) {
+  (void)table_entries;
+  return PortCall(task).code();
 }
 
 }  // extern "C"

@@ -3,12 +3,13 @@
 
 namespace portolan {
 
-PortCall::PortCall(mach_port_name_t task, NoTask otherwise) : memory_(g_process->segment) {
+PortCall::PortCall(mach_port_name_t task, NoTask otherwise, Strength least) : memory_(g_process->segment) {
   if (!trap_.ok()) {
     code_ = MACH_SEND_INVALID_DEST;
     return;
   }
-  space_ = trap_.space_named(task);
+  task_ = trap_.task_named(task, least);
+  space_ = trap_.space_of(task_);
   if (space_) return;
   // A name that no message could be sent to answers as the message would; another port answers for itself.
   mach_port_type_t type = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ipc/mach_port.hpp"
+#include "task/task.hpp"
 #include "traps/trap.hpp"
 #include "vm/own_memory.hpp"
 
@@ -13,12 +14,15 @@ enum class NoTask : kern_return_t { invalid_task = KERN_INVALID_TASK, invalid_ar
 
 class PortCall {
  public:
-  explicit PortCall(mach_port_name_t task, NoTask otherwise = NoTask::invalid_task);
+  // `task` must be at least as strong as `least` (ports 6.1).
+  explicit PortCall(mach_port_name_t task, NoTask otherwise = NoTask::invalid_task,
+                    Strength least = Strength::control);
 
   // KERN_SUCCESS, or what the call returns without having done anything.
   kern_return_t code() const { return code_; }
   Thread& thread() const { return trap_.thread(); }
-  // The space that the call is about, and the caller's own.
+  // The task and the space that the call is about, and the caller's own.
+  Handle<ipc::Task> task() const { return task_; }
   Handle<ipc::Space> space() const { return space_; }
   Handle<ipc::Space> own_space() const { return trap_.space(); }
   vm::OwnMemory& memory() { return memory_; }
@@ -37,6 +41,7 @@ class PortCall {
  private:
   Trap trap_;
   vm::OwnMemory memory_;
+  Handle<ipc::Task> task_;
   Handle<ipc::Space> space_;
   kern_return_t code_ = KERN_SUCCESS;
 };

@@ -85,7 +85,7 @@ Trap::~Trap() {
   if (outer_ == 0 && __builtin_expect(context_.deferred != 0, 0)) signals_deliver(context_);
 }
 
-Handle<ipc::Task> Trap::task_named(mach_port_name_t value) const {
+Handle<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const {
   const ipc::Name name{value};
   const Segment& segment = g_process->segment;
   // One's own task port: an entry that says so now is as good as any answer.
@@ -97,11 +97,10 @@ Handle<ipc::Task> Trap::task_named(mach_port_name_t value) const {
       return g_process->task;
   }
   if (!name.valid()) return {};
-  return task_of_name(context_.thread, g_process->space, name, Strength::control);
+  return task_of_name(context_.thread, g_process->space, name, least);
 }
 
-Handle<ipc::Space> Trap::space_named(mach_port_name_t name) const {
-  const Handle<ipc::Task> task = task_named(name);
+Handle<ipc::Space> Trap::space_of(Handle<ipc::Task> task) const {
   if (!task) return {};
   if (task == g_process->task) return g_process->space;
   return Handle<ipc::Space>{g_process->segment.at(task).space};

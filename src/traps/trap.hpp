@@ -16,6 +16,7 @@
 #pragma once
 
 #include "ipc/objects.hpp"
+#include "task/task.hpp"
 #include "traps/runtime.hpp"
 
 namespace portolan {
@@ -34,10 +35,11 @@ class Trap {
   Handle<ipc::Task> task() const { return g_process->task; }
   Handle<ipc::Space> space() const { return g_process->space; }
 
-  // The task, or the space of the task, that a name in the caller's space denotes, if it is the control port
-  // of one that is not ending; empty otherwise. For one's own task that is two loads.
-  Handle<ipc::Task> task_named(mach_port_name_t name) const;
-  Handle<ipc::Space> space_named(mach_port_name_t name) const;
+  // The task that a name in the caller's space denotes, if it is a port of one that
+  // is not ending, at least as strong as asked; empty otherwise. For one's own task that is two loads.
+  Handle<ipc::Task> task_named(mach_port_name_t name, Strength least = Strength::control) const;
+  // Its space; empty for none, or for one that has none any more.
+  Handle<ipc::Space> space_of(Handle<ipc::Task> task) const;
 
   // The one place where every trap ends: the name is for the trace points to come.
   template <class Code>

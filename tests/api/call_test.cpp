@@ -77,6 +77,40 @@ TEST_F(Calls, OneOfSeveralReplies) {
   server.join();
 }
 
+TEST_F(Calls, AFailedRequestHasItsCode) {
+  const receive_right port = receive_right::allocate().value();
+  const send_right to = port.make_send().value();
+  const receive_right replies = receive_right::allocate().value();
+  std::thread server([&] {
+    EXPECT_TRUE((receive_request<square, squared>(port, kPatience)->reply.fail(KERN_NO_ACCESS)));
+    EXPECT_TRUE((receive_request<square, squared>(port, kPatience)->reply.fail(KERN_SUCCESS)));
+    EXPECT_TRUE((receive_request<square, squared>(port, kPatience)->reply.fail(BOOTSTRAP_NO_MEMORY)));
+  });
+  EXPECT_EQ(KERN_NO_ACCESS, call<squared>(to, square{2}, kPatience).error().code());
+  EXPECT_EQ(KERN_FAILURE, call<squared>(to, square{2}, kPatience).error().code());
+  ASSERT_TRUE(ask(to, square{2}, make_send_once_of(replies)));
+  auto got = receive<squared, failure>(replies, kPatience).value();
+  EXPECT_EQ(BOOTSTRAP_NO_MEMORY, std::get<failure>(got).payload.code);
+  server.join();
+}
+
+// Its ids are those of requests plus 100 (messages 11.2).
+TEST_F(Calls, AMigServersErrorIsTheCalls) {
+  const receive_right port = receive_right::allocate().value();
+  const send_right to = port.make_send().value();
+  using mig_error = message<600, std::array<int32_t, 3>>;  // NDR and code
+  std::thread server([&] {
+    EXPECT_TRUE(
+        (receive_request<square, mig_error>(port, kPatience)->reply.answer({{{0, 1, MIG_BAD_ARGUMENTS}}})));
+    EXPECT_TRUE(
+        (receive_request<square, mig_error>(port, kPatience)->reply.answer({{{0, 1, MIG_BAD_ARGUMENTS}}})));
+  });
+  EXPECT_EQ(MIG_BAD_ARGUMENTS, call<squared>(to, square{2}, kPatience).error().code());
+  EXPECT_EQ(MIG_BAD_ARGUMENTS,
+            call<mig_error>(to, square{2}, kPatience)->payload[2]);  // asked for, this is a reply
+  server.join();
+}
+
 TEST_F(Calls, ADroppedRequestTellsItsClient) {
   const receive_right port = receive_right::allocate().value();
   const send_right to = port.make_send().value();
@@ -120,10 +154,11 @@ TEST_F(Calls, ALateReplyIsNotMistaken) {
 TEST_F(Calls, AnotherReplyIsRefused) {
   const receive_right port = receive_right::allocate().value();
   const send_right to = port.make_send().value();
+  const receive_right other = receive_right::allocate().value();
   std::thread server([&] {
     EXPECT_TRUE((receive_request<square, refusal>(port, kPatience)->reply.answer({1})));
     EXPECT_TRUE((receive_request<square, message<600, none, send_once_right>>(port, kPatience)
-                     ->reply.answer({port.make_send_once().value()})));
+                     ->reply.answer({other.make_send_once().value()})));
     EXPECT_TRUE(
         (receive_request<square, message<600, std::array<char, 900>>>(port, kPatience)->reply.answer({{}})));
   });
@@ -132,7 +167,7 @@ TEST_F(Calls, AnotherReplyIsRefused) {
   const auto large = call<squared>(to, square{2}, kPatience);
   EXPECT_TRUE(large.error() == MACH_RCV_TOO_LARGE);
   server.join();
-  EXPECT_TRUE(receive<send_once_notification>(port, kPatience));
+  EXPECT_TRUE(receive<send_once_notification>(other, kPatience));
 }
 
 TEST_F(Calls, ARequestThatDoesNotGetInIsWholeAfterwards) {
@@ -181,7 +216,11 @@ TEST_F(Calls, AskingNowAndListeningLater) {
   ASSERT_FALSE(full);
   EXPECT_TRUE(full.error() == MACH_SEND_TIMED_OUT);
   EXPECT_EQ(before, census());
-  EXPECT_FALSE(ask(port, square{5}, replies.make_send_once().value(), 0s));
+  EXPECT_TRUE(receive<send_once_notification>(replies, kPatience));  // the right that was made
+  send_once_right kept = replies.make_send_once().value();
+  EXPECT_FALSE(ask(port, square{5}, std::move(kept), 0s));
+  EXPECT_TRUE(kept);
+  kept.reset();
   EXPECT_TRUE(receive<send_once_notification>(replies, kPatience));
   for (int i = 0; i < 2; i++) {
     auto got = receive_request<square, squared>(port, kPatience);

@@ -270,6 +270,24 @@ TEST_F(Messages, AfterATimeOutWhatWasLentIsBack) {
   }
 }
 
+// A send-once right tells its port when it is given up, so the message keeps the one that was made.
+TEST_F(Messages, AfterATimeOutAMadeSendOnceRightIsKeptForTheNextAttempt) {
+  const receive_right port = receive_right::allocate(1).value();
+  const receive_right other = receive_right::allocate().value();
+  ASSERT_TRUE(send(port, empty{}));
+  using both = message<209, none, send_once_right, std::vector<send_once_right>>;
+  {
+    both out{make_send_once_of(other), make_send_once_of(std::span<const receive_right>(&other, 1))};
+    for (int i = 0; i < 3; i++) EXPECT_FALSE(send(port, std::move(out), 0s));
+    EXPECT_TRUE(receive<send_once_notification>(other, 0s).error() == MACH_RCV_TIMED_OUT);
+    EXPECT_TRUE(receive<empty>(port, kPatience));
+    EXPECT_TRUE(send(port, std::move(out), 0s));
+    EXPECT_TRUE(receive<both>(port, kPatience));
+  }
+  for (int i = 0; i < 2; i++) EXPECT_TRUE(receive<send_once_notification>(other, kPatience));
+  EXPECT_TRUE(receive<send_once_notification>(other, 0s).error() == MACH_RCV_TIMED_OUT);
+}
+
 TEST_F(Messages, AMovedDestinationComesBackToo) {
   const receive_right port = receive_right::allocate(1).value();
   ASSERT_TRUE(send(port, empty{}));

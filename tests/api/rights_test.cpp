@@ -191,6 +191,31 @@ TEST_F(Rights, NotificationsOfRights) {
   EXPECT_EQ(right.get(), extra.get());
 }
 
+// A right that a failing call was given is destroyed (ports 6.4).
+TEST_F(Rights, ANotificationToADeadPortIsRefused) {
+  const receive_right port = receive_right::allocate().value();
+  receive_right gone = receive_right::allocate().value();
+  send_once_right once = gone.make_send_once().value();
+  gone.reset();
+  EXPECT_EQ(KERN_INVALID_CAPABILITY, notify_no_senders(port, std::move(once)).error().code());
+  EXPECT_FALSE(once);
+}
+
+TEST_F(Rights, NotificationsCanBeCancelled) {
+  const receive_right notices = receive_right::allocate().value();
+  receive_right port = receive_right::allocate().value();
+  const send_right right = port.make_send().value();
+  ASSERT_TRUE(notify_dead_name(right, make_send_once_of(notices)));
+  ASSERT_TRUE(notify_no_senders(port, make_send_once_of(notices)));
+  EXPECT_TRUE(cancel_dead_name(right).value());
+  EXPECT_FALSE(cancel_dead_name(right).value());
+  EXPECT_TRUE(cancel_no_senders(port).value());
+  port.reset();
+  for (int i = 0; i < 2; i++)
+    EXPECT_TRUE(receive<send_once_notification>(notices, kPatience));  // of the rights
+  EXPECT_TRUE(receive<send_once_notification>(notices, 0s).error() == MACH_RCV_TIMED_OUT);
+}
+
 // Asking again gives back the right of the first request, which tells when it goes.
 TEST_F(Rights, AskingAgainGivesTheFirstRightBack) {
   const receive_right notices = receive_right::allocate().value();

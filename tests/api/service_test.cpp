@@ -81,7 +81,7 @@ TEST_F(Services, HandlersOfEveryKind) {
   ASSERT_TRUE(send(to, plain{{4, 0}}));
   ASSERT_TRUE(send(to, keep{copy_of(to)}));
   EXPECT_EQ(5u, call<sum>(to, add{{2, 3}}, kPatience)->payload);
-  EXPECT_EQ(MIG_SERVER_DIED, call<sum>(to, fail{}, kPatience).error().code());
+  EXPECT_EQ(KERN_FAILURE, call<sum>(to, fail{}, kPatience).error().code());
   ASSERT_TRUE(send(to, empty{}));
   EXPECT_EQ(3u, call<sum>(to, session{}, kPatience)->payload);
   EXPECT_EQ(5, plains.load());

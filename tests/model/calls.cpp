@@ -135,36 +135,11 @@ kern_return_t Model::deallocate(Space& space, Name name) {
 // ports 7.5
 kern_return_t Model::destroy(Space& space, Name name) {
   if (!MACH_PORT_VALID(name)) return KERN_SUCCESS;
-  Entry* entry = space.find(name);
+  const Entry* entry = space.find(name);
   if (entry == nullptr) return KERN_INVALID_NAME;
-  Port* port = entry->port;
-  if (check_dead(space, *entry)) {
-    space.free(name);
-    return KERN_SUCCESS;
-  }
-  if (entry->has(MACH_PORT_TYPE_PORT_SET)) {
-    destroy_set(entry->set);
-    space.free(name);
-    return KERN_SUCCESS;
-  }
-  if (entry->has(MACH_PORT_TYPE_RECEIVE) && port->guarded && port->context != 0) return KERN_INVALID_RIGHT;
-  const uint32_t type = entry->type;
-  Port* deleted = cancel_request(*entry);
-  space.free(name);
-  // The send right goes before the port, but the notice of it comes after those of the port's end.
-  Port* no_senders = nullptr;
-  const uint32_t mscount = port->mscount;
-  if ((type & MACH_PORT_TYPE_SEND) != 0 && --port->srights == 0) {
-    no_senders = port->no_senders;
-    port->no_senders = nullptr;
-  }
-  if ((type & MACH_PORT_TYPE_RECEIVE) != 0) {
-    clear_receiver(port, false);
-    destroy_port(port);
-  }
-  if ((type & MACH_PORT_TYPE_SEND_ONCE) != 0) release_send_once(port);
-  if (no_senders != nullptr) post(no_senders, notice(MACH_NOTIFY_NO_SENDERS, no_senders, {0, 1, mscount}));
-  notify_deleted(deleted, name);
+  const bool receives = entry->has(MACH_PORT_TYPE_RECEIVE);
+  if (receives && entry->port->guarded && entry->port->context != 0) return KERN_INVALID_RIGHT;
+  destroy_entry(space, name);
   return KERN_SUCCESS;
 }
 
@@ -242,14 +217,14 @@ kern_return_t Model::insert_right(Space& space, Name name, Space& from, Name pol
     if (make) entry->port->mscount++;
     return KERN_SUCCESS;
   }
-  // For another task the target is judged first, but the right is spent all the same (ports 6.2, 6.4).
-  const bool direct = &space == &from;
-  if (!MACH_PORT_VALID(poly))
-    return direct ? KERN_INVALID_NAME : MACH_PORT_VALID(name) ? KERN_INVALID_CAPABILITY : KERN_INVALID_VALUE;
+  // To another task the right travels in a request, where null and dead are taken for what they are (ports 6.2).
+  const bool own = &space == &from;
+  if (own && !MACH_PORT_VALID(poly)) return KERN_INVALID_NAME;
   Right right;
-  kern_return_t code = copyin(from, poly, disposition, right);
-  if (code == KERN_INVALID_CAPABILITY) code = KERN_INVALID_RIGHT;
-  if (code != KERN_SUCCESS) return !direct && !MACH_PORT_VALID(name) ? KERN_INVALID_VALUE : code;
+  if (MACH_PORT_VALID(poly)) {
+    const kern_return_t code = copyin(from, poly, disposition, right);
+    if (code != KERN_SUCCESS) return own ? code : MACH_SEND_INVALID_RIGHT;
+  }
   if (!MACH_PORT_VALID(name)) {
     release(right);
     return KERN_INVALID_VALUE;

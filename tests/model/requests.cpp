@@ -18,9 +18,12 @@ kern_return_t Model::request_notification(Space& space, Name name, mach_msg_id_t
       disposition == MACH_MSG_TYPE_MAKE_SEND_ONCE || disposition == MACH_MSG_TYPE_MOVE_SEND_ONCE;
   Right notify;
   if (notify_name != MACH_PORT_NULL) {
-    if (!once) return MIG_TYPE_ERROR;
     const kern_return_t code = copyin(from, notify_name, disposition, notify);
-    if (code != KERN_SUCCESS) return code;
+    if (code != KERN_SUCCESS) return once && &space == &from ? code : MACH_SEND_INVALID_RIGHT;
+    if (!once) {
+      release(notify);
+      return MIG_TYPE_ERROR;
+    }
     if (!notify.live() || !notify.port->alive) return KERN_INVALID_CAPABILITY;
   }
   kern_return_t code = KERN_INVALID_VALUE;

@@ -154,26 +154,32 @@ void Model::enter_new(Space& space, Name name, const Right& right) {
   }
 }
 
+// The right joins what the space has of its port already (ports 4.2).
+void Model::join(Space& space, Entry& entry, const Right& right) {
+  if (right.disposition == MACH_MSG_TYPE_PORT_RECEIVE) {
+    entry.type |= MACH_PORT_TYPE_RECEIVE;
+    right.port->holder = &space;
+    right.port->name = space.name_of(entry);
+    right.port->transit = nullptr;
+  } else if (entry.has(MACH_PORT_TYPE_SEND)) {
+    add_urefs(entry, 1);
+    release_send(right.port);  // merged into that of the entry
+  } else {
+    entry.type |= MACH_PORT_TYPE_SEND;
+    entry.urefs = 1;
+  }
+}
+
 // ports 5.2
 Name Model::copyout(Space& space, const Right& right) {
   if (right.state == Right::State::null) return MACH_PORT_NULL;
-  if (!right.live() || !right.port->alive) return MACH_PORT_DEAD;
+  if (!right.live()) return MACH_PORT_DEAD;
+  space.make_room();
+  if (!right.port->alive) return MACH_PORT_DEAD;
   if (right.disposition != MACH_MSG_TYPE_PORT_SEND_ONCE) {
     if (Entry* entry = space.by_port(right.port, MACH_PORT_TYPE_SEND_RECEIVE)) {
-      const Name name = space.name_of(*entry);
-      if (right.disposition == MACH_MSG_TYPE_PORT_RECEIVE) {
-        entry->type |= MACH_PORT_TYPE_RECEIVE;
-        right.port->holder = &space;
-        right.port->name = name;
-        right.port->transit = nullptr;
-      } else if (entry->has(MACH_PORT_TYPE_SEND)) {
-        add_urefs(*entry, 1);
-        release_send(right.port);  // merged into that of the entry
-      } else {
-        entry->type |= MACH_PORT_TYPE_SEND;
-        entry->urefs = 1;
-      }
-      return name;
+      join(space, *entry, right);
+      return space.name_of(*entry);
     }
   }
   const Name name = space.allocate();
@@ -202,7 +208,7 @@ kern_return_t Model::copyout_name(Space& space, const Right& right, Name name) {
     return code;
   }
   if (in_use) {
-    copyout(space, right);
+    join(space, *same, right);
   } else {
     enter_new(space, name, right);
   }

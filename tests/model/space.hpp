@@ -38,7 +38,10 @@ struct Space {
   Entry* by_port(const Port* port, uint32_t types);  // the send or receive entry of a port (ports 4.2)
   Name name_of(const Entry& entry) const;
 
-  // A new name, empty; grows the table as it must (ports 3.1).
+  // Grows the table as the next name needs it (ports 3.1). Whatever right arrives asks for that much, even if it joins an
+  // entry that is there (tasks check 9).
+  void make_room();
+  // A new name, empty.
   Name allocate();
   // Claims this slot under this name. Obstacles 1, 2, 3 and 6 of ports 5.3; `in_use` tells that the name
   // exists.
@@ -70,7 +73,7 @@ struct Space {
   bool any_free();
   uint32_t take_free();
   void unlink(uint32_t index);
-  void grow();
+  void grow(uint32_t index);  // so that this slot is in the table
   uint8_t next_generation(uint32_t index);
 
   std::deque<uint32_t> known_free;  // taken from the front

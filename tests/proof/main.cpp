@@ -32,7 +32,7 @@ struct Arguments {
 std::vector<Listed> all_scenarios() {
   std::vector<Listed> all;
   for (const auto& family : {send_scenarios(), receive_scenarios(), right_scenarios(), notify_scenarios(),
-                             bootstrap_scenarios(), task_scenarios()})
+                             bootstrap_scenarios(), task_scenarios(), semaphore_scenarios()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }

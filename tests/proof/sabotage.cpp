@@ -27,7 +27,7 @@ struct Plant {
 
 // One of each kind; each has to be noticed.
 constexpr Plant kPlants[] = {
-    {"send", {kLog, 16}, "an old value is not noted"},
+    {"send", {kLog, 15}, "an old value is not noted"},
     {"send-waiting", {offsetof(ThreadSlot, owed_count), 1}, "a wake is not owed"},
     {"send-memory", {kHold, 1}, "what is in hand is not noted"},
     {"send-waiting", {offsetof(ThreadSlot, held_count), 4}, "a lock is not noted"},

@@ -89,5 +89,6 @@ std::span<const Listed> right_scenarios();
 std::span<const Listed> notify_scenarios();
 std::span<const Listed> bootstrap_scenarios();
 std::span<const Listed> task_scenarios();
+std::span<const Listed> semaphore_scenarios();
 
 }  // namespace portolan::proof

@@ -3,7 +3,7 @@
 
 using namespace portolan;
 using give = message<1, none, send_right>;
-using ask = message<2, int>;
+using question = message<2, int>;
 using told = message<3, int>;
 
 result<void> control(const receive_right& port, send_right right, reply_to<told> reply) {

@@ -4,9 +4,9 @@
 
 using namespace portolan;
 using give = message<1, none, send_right>;
-using ask = message<2, int>;
+using question = message<2, int>;
 using told = message<3, int>;
 
 void handler(service& server) {
-  server.on([](ask&) { return 1; });
+  server.on([](question&) { return 1; });
 }

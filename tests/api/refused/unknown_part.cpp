@@ -4,7 +4,7 @@
 
 using namespace portolan;
 using give = message<1, none, send_right>;
-using ask = message<2, int>;
+using question = message<2, int>;
 using told = message<3, int>;
 
 using odd = message<6, none, int>;
