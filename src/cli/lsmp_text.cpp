@@ -113,6 +113,22 @@ std::string site_line(const NameInfo& name, Stacks& stacks) {
   return text;
 }
 
+// A set's members by name, a few a line, so that none is ever cut.
+std::vector<std::string> member_lines(const PortInfo& set, const Ends& ends, const TaskInfo& task) {
+  constexpr size_t kEachLine = 3;
+  std::vector<std::string> lines{plural(set.members.size(), "member")};
+  size_t shown = 0;
+  for (const uint64_t member : set.members)
+    for (const End& end : ends.of(member)) {
+      if (end.task != &task || !end.name->has(MACH_PORT_TYPE_RECEIVE)) continue;
+      if (shown++ % kEachLine == 0)
+        lines.push_back("  " + hex(end.name->name));
+      else
+        lines.back() += " " + hex(end.name->name);
+    }
+  return lines;
+}
+
 }  // namespace
 
 std::vector<std::string> other_ends(const Snapshot& snapshot, const Ends& ends, const TaskInfo& task,
@@ -127,15 +143,7 @@ std::vector<std::string> other_ends(const Snapshot& snapshot, const Ends& ends, 
         return {text + (name.was_kobject == 0 ? " of " : " ") + who(candidate, task)};
     return {text + " of pid " + std::to_string(name.was_pid) + ", gone"};
   }
-  if (port->is_set) {
-    std::string text = plural(port->members.size(), "member");
-    size_t shown = 0;
-    for (const uint64_t member : port->members)
-      for (const End& end : ends.of(member))
-        if (end.task == &task && end.name->has(MACH_PORT_TYPE_RECEIVE) && shown++ < 1000)
-          text += " " + hex(end.name->name);
-    return {text};
-  }
+  if (port->is_set) return member_lines(*port, ends, task);
   if (port->kobject != 0) {
     std::string text = kobject_word(port->kobject);
     const TaskInfo* behind = port->kobject_pid == 0 ? nullptr : snapshot.task_of_pid(port->kobject_pid);

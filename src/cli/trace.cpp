@@ -238,7 +238,7 @@ class Trace : public Command {
     } else {
       const auto& frame = *guilty.stack->guilty_frame();
       const std::string share = guilty.names == guilty.known ? "all" : grouped(guilty.names) + " of them";
-      text += "; " +
+      text += ";\n" +
               (seconds_ ? plural(guilty.known, "name") + " got references in these " +
                               decimal_plain(*seconds_) + " s, "
                         : plural(guilty.known, "name") + " with a stack, ") +

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who acquired what: while sites are recorded, each name remembers at which call stacks its references came in. A
-// release counts against the newest acquisition, the same thread's first. Off, it costs one test.
+// Who acquired what: while sites are recorded, each name remembers at which call stacks its references came
+// in. A release counts against the newest acquisition, the same thread's first. Off, it costs one test.
 #include "ipc/right.hpp"
 
 namespace portolan::ipc {

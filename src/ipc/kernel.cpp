@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the segment layer asks of the kernel: one step of whatever is on a work list, and the finish of whatever a dead
-// thread had in hand.
+// What the segment layer asks of the kernel: one step of whatever is on a work list, and the finish of
+// whatever a dead thread had in hand.
 #include "ipc/kernel.hpp"
 
 #include <kern/ipc_kobject.h>
@@ -22,15 +22,21 @@ const TaskHooks& tasks(const Thread& self) { return static_cast<const Layers*>(s
 bool work_step(Thread& self, uint32_t item) {
   const uint32_t index = work_index(item);
   switch (work_zone(item)) {
-    case kZonePort: return port_reap_step(self, Handle<Port>{index});
-    case kZonePset: return pset_reap_step(self, Handle<Pset>{index});
-    case kZoneKmsg: return kmsg_reap_step(self, Handle<Kmsg>{index});
-    case kZoneSpace: return space_reap_step(self, Handle<Space>{index});
-    default: return tasks(self).reap_step != nullptr && tasks(self).reap_step(self, item);
+    case kZonePort:
+      return port_reap_step(self, Handle<Port>{index});
+    case kZonePset:
+      return pset_reap_step(self, Handle<Pset>{index});
+    case kZoneKmsg:
+      return kmsg_reap_step(self, Handle<Kmsg>{index});
+    case kZoneSpace:
+      return space_reap_step(self, Handle<Space>{index});
+    default:
+      return tasks(self).reap_step != nullptr && tasks(self).reap_step(self, item);
   }
 }
 
-// The dead thread's hold ends in the same transaction that puts what it named on our work list, or counts it down.
+// The dead thread's hold ends in the same transaction that puts what it named on our work list, or counts it
+// down.
 void finish_hold(Thread& self, ThreadSlot& victim, Hold& hold) {
   (void)victim;
   Segment& segment = self.segment();
@@ -53,7 +59,10 @@ void finish_hold(Thread& self, ThreadSlot& victim, Hold& hold) {
     if (tasks(self).finish_hold != nullptr) tasks(self).finish_hold(self, hold);
     return;
   }
-  const unsigned zone = kind == kHoldKmsg ? kZoneKmsg : kind == kHoldPset ? kZonePset : kind == kHoldData ? kZoneData : kZonePort;
+  const unsigned zone = kind == kHoldKmsg   ? kZoneKmsg
+                        : kind == kHoldPset ? kZonePset
+                        : kind == kHoldData ? kZoneData
+                                            : kZonePort;
   const bool sound = segment.plausible(zone, object) && segment.element(zone, object).allocated();
   bool more = true;
   while (more) {
@@ -64,7 +73,9 @@ void finish_hold(Thread& self, ThreadSlot& victim, Hold& hold) {
         return 0;
       }
       switch (kind) {
-        case kHoldKmsg: txn.push_work(Handle<Kmsg>{object}); break;
+        case kHoldKmsg:
+          txn.push_work(Handle<Kmsg>{object});
+          break;
         case kHoldPort: {
           Locked<Port> port = txn.lock(Handle<Port>{object});
           port_release(txn, port);
@@ -87,10 +98,17 @@ void finish_hold(Thread& self, ThreadSlot& victim, Hold& hold) {
           if (more) return 0;
           break;
         }
-        case kHoldSendRight: naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND}); break;
-        case kHoldSendOnce: naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND_ONCE}); break;
-        case kHoldReceive: naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_RECEIVE}); break;
-        default: break;
+        case kHoldSendRight:
+          naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND});
+          break;
+        case kHoldSendOnce:
+          naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND_ONCE});
+          break;
+        case kHoldReceive:
+          naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_RECEIVE});
+          break;
+        default:
+          break;
       }
       txn.drop(hold);
       return 0;

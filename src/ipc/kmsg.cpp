@@ -34,8 +34,9 @@ bool free_chain(Txn& txn, Cell<uint32_t>& head) {
 }  // namespace
 
 Cell<uint32_t>& body_word(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
-  const uint8_t* bytes = kmsg.inline_body + offset;
-  if (kmsg.body_head != 0) bytes = chunk_at(segment, kmsg.body_head, offset).bytes + offset % kDataPayload;
+  const uint8_t* bytes = kmsg.body_head != 0
+                             ? chunk_at(segment, kmsg.body_head, offset).bytes + offset % kDataPayload
+                             : kmsg.inline_body + offset;
   return *reinterpret_cast<Cell<uint32_t>*>(const_cast<uint8_t*>(bytes));
 }
 

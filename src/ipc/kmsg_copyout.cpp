@@ -74,6 +74,7 @@ mach_msg_return_t give_guarded(const Out& out, const Descriptor& d) {
       next_descriptor(txn, out.kmsg(), d);
       return 0;
     });
+    settle(out.self);  // the port is gone before the next descriptor is looked at, whatever request it had
     return MACH_MSG_SUCCESS;
   }
   const bool immovable = (d.flags & MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE) != 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Set membership by name (ports 7.12). If we die here: joining a set and telling its receivers are two steps; the hold
-// between them is finished by recovery.
+// Set membership by name (ports 7.12). If we die here: joining a set and telling its receivers are two steps;
+// the hold between them is finished by recovery.
 #include "ipc/kmsg.hpp"
 #include "ipc/mach_port.hpp"
 #include "ipc/mqueue.hpp"
@@ -11,7 +11,8 @@ namespace portolan::ipc {
 namespace {
 
 // Both names, in the order of the checks of ports 7.12.
-kern_return_t lookup_two(Txn& txn, Locked<Space>& space, Name name, Name set, Entry*& member, Entry*& holder) {
+kern_return_t lookup_two(Txn& txn, Locked<Space>& space, Name name, Name set, Entry*& member,
+                         Entry*& holder) {
   if (space->state != kSpaceActive) return KERN_INVALID_TASK;
   member = entry_find(txn, space, name);
   holder = entry_find(txn, space, set);
@@ -56,7 +57,8 @@ kern_return_t port_extract_member(Thread& self, Handle<Space> handle, Name name,
 }
 
 // Out of all sets but `keep`; several transactions where a port is in many.
-static kern_return_t leave_sets(Thread& self, Handle<Space> handle, Name name, Name keep_name, bool& was_member) {
+static kern_return_t leave_sets(Thread& self, Handle<Space> handle, Name name, Name keep_name,
+                                bool& was_member) {
   bool more = true;
   kern_return_t code = KERN_SUCCESS;
   while (more && code == KERN_SUCCESS) {
@@ -68,7 +70,8 @@ static kern_return_t leave_sets(Thread& self, Handle<Space> handle, Name name, N
       const kern_return_t found = lookup_receive(txn, space, name, entry, port);
       if (found != KERN_SUCCESS) return found;
       Entry* keep_entry = keep_name.valid() ? entry_find(txn, space, keep_name) : nullptr;
-      const uint32_t keep = keep_entry != nullptr && keep_entry->has(kTypePset) ? keep_entry->object.get() : 0;
+      const uint32_t keep =
+          keep_entry != nullptr && keep_entry->has(kTypePset) ? keep_entry->object.get() : 0;
       uint32_t walk = port->links;
       for (unsigned removed = 0; walk != 0;) {
         const Handle<Link> link{walk};

@@ -12,7 +12,7 @@ enum class Mutant : unsigned {
   missed_no_senders,     // the last send right goes unnoticed (ports 8.2)
   wrong_disposition,     // a received send-once reply right is called a send right (messages 6.5)
   wrong_mscount,         // a second make-send is not counted (ports 4.4)
-  missed_dead_name,      // the second dead-name request of a port does not tell of the death (ports 8.3)
+  missed_dead_name,      // requests of every fourth slot do not tell of the death (ports 8.3)
   lost_order,            // the third message of a queue overtakes the second (messages 5.5)
   unchecked_urefs,       // user references wrap instead of staying at their maximum (ports 4.3)
   same_generation,       // a slot is used again under its old name (ports 2.2)

@@ -158,7 +158,8 @@ bool requests_fire_dead(Txn& txn, Locked<Port>& port, unsigned limit) {
     const Handle<Request> handle{port->requests};
     Request& request = txn.segment().at(handle);
     request_unlink(txn, port, request);
-    const mach_msg_id_t id = mutant(Mutant::missed_dead_name) && i == 1 ? MACH_NOTIFY_SEND_ONCE : MACH_NOTIFY_DEAD_NAME;
+    const bool missed = mutant(Mutant::missed_dead_name) && request.name % 0x400 < 0x100;
+    const mach_msg_id_t id = missed ? MACH_NOTIFY_SEND_ONCE : MACH_NOTIFY_DEAD_NAME;
     notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, id, request.name);
     if (request.orphan) {
       txn.release(handle);

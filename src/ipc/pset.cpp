@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// If we die here: a membership is linked on both sides or on neither. A dying set is on the work list of whoever
-// destroyed it, with its members as the work that is left.
+// If we die here: a membership is linked on both sides or on neither. A dying set is on the work list of
+// whoever destroyed it, with its members as the work that is left.
 #include "ipc/pset.hpp"
 
 #include "ipc/mqueue.hpp"

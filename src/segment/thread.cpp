@@ -15,8 +15,9 @@ namespace {
 // For threads that exist only in a test: no tid that Linux gives out.
 constexpr uint32_t kNobody = 0xffffffff;
 
-// Takes a free slot for its new owner: false, and nothing has changed, if somebody else has it or is not done with it.
-// If we die here: the slot is free and bears the id of a thread that is gone; who looks for those takes it off.
+// Takes a free slot for its new owner: false, and nothing has changed, if somebody else has it or is not done
+// with it. If we die here: the slot is free and bears the id of a thread that is gone; who looks for those
+// takes it off.
 bool take(Segment& segment, uint32_t index, uint32_t tid) {
   ThreadSlot& slot = segment.slot(index);
   if (slot.state.load() != kSlotFree) return false;
@@ -26,8 +27,8 @@ bool take(Segment& segment, uint32_t index, uint32_t tid) {
   const uint32_t before = life.word.load();
   life.word.store((tid == 0 ? index : tid) | FUTEX_WAITERS, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  // Somebody may still think that the owner before us is to be recovered. Who claims the slot from now on sees that it
-  // is alive; with who has claimed it we do not quarrel, unless that one is dead.
+  // Somebody may still think that the owner before us is to be recovered. Who claims the slot from now on
+  // sees that it is alive; with who has claimed it we do not quarrel, unless that one is dead.
   uint32_t holder = slot.claim.load(std::memory_order_acquire);
   const bool stale = holder != 0 && segment.is_dead(holder) && slot.claim.compare_exchange(holder, 0);
   if (slot.state.load() == kSlotFree && (holder == 0 || stale)) return true;

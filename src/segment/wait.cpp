@@ -27,7 +27,7 @@ bool worth_trying(Patience& patience) {
   patience.skip--;
   return false;
 }
-void succeeded(Patience& patience) { patience.failures = 0; }
+void succeeded(Patience& patience) { patience.failures = patience.successes = 0; }
 void failed(Patience& patience, uint32_t most) {
   patience.failures = std::min(patience.failures + 1, most);
   patience.skip = 1u << patience.failures;
@@ -51,22 +51,25 @@ bool spin(Thread& self, const Frame& frame) {
   return false;
 }
 
-// Where it runs on our own CPU, it has to run first, and one system call is less than two of ours and one of its own. If
-// somebody else runs instead, he may do so for milliseconds: then we had better sleep.
+// Where it runs on our own CPU, it has to run first, and one system call is less than two of ours and one of its own:
+// that saves a microsecond. If somebody else runs instead, he may do so for milliseconds: a thousand waits and more go
+// by before that is risked again, twice as many if it went wrong again soon.
 bool give_way(Thread& self, const Frame& frame) {
   constexpr uint64_t kLong = 50'000;
+  constexpr uint32_t kFirstTime = 10, kMost = 13, kTrust = 4096;
   Patience& yielding = self.spin.yielding;
   if (!worth_trying(yielding)) return false;
   const uint64_t start = monotonic_ns();
   sched_yield();
   const bool came = granted(frame);
   if (monotonic_ns() - start > kLong) {
-    yielding.failures = std::max(yielding.failures, 5u);
-    failed(yielding, 12);
-  } else if (came) {
+    yielding.failures = std::max(yielding.failures, kFirstTime - 1);
+    yielding.successes = 0;
+    failed(yielding, kMost);
+  } else if (!came) {
+    failed(yielding, std::max(yielding.failures, 6u));
+  } else if (++yielding.successes == kTrust) {
     succeeded(yielding);
-  } else {
-    failed(yielding, 6);
   }
   return came;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Magazines, depot shards and carving.
 //
-//   Z1: every carved element is allocated, or on exactly one free list (a shard, a magazine, a slot's pending frees).
-//   Z2: a shard's count is the length of its list.
-//   Z3: elements below `populated` have real pages; `carved` never passes it.
+//   Z1: every carved element is allocated, or on exactly one free list (a shard, a magazine, a slot's pending
+//   frees). Z2: a shard's count is the length of its list. Z3: elements below `populated` have real pages;
+//   `carved` never passes it.
 //
 // If we die here: each step is one transaction, so an element is on the old list or on the new one.
 #include "segment/zone.hpp"

@@ -434,19 +434,21 @@ class Browser : public Cli {
   // The tables of all tasks, by pid.
   std::map<pid_t, Json> tables() {
     std::map<pid_t, Json> tables;
-    for (const Json& task : Json::parse(run("lsmp -a --json").out)["tasks"])
-      tables[task["pid"]] = task["names"];
+    const Json document = Json::parse(run("lsmp -a --json").out);
+    for (const Json& task : document["tasks"]) tables[task["pid"]] = task["names"];
     return tables;
   }
   // (port, name in `pid`, name in `other`) of every port that the two share, as trace has it.
   using Pairs = std::set<std::tuple<std::string, std::string, std::string>>;
   Pairs traced(pid_t pid, pid_t other) {
     Pairs pairs;
-    for (const Json& holder : Json::parse(run("trace " + std::to_string(pid) + " --json").out)["holders"]) {
+    const Json document = Json::parse(run("trace " + std::to_string(pid) + " --json").out);
+    for (const Json& holder : document["holders"]) {
       if (holder["pid"] != other) continue;
       for (const Json& pair : holder["pairs"])
         if (!pair["holder_name"].is_null())
-          pairs.insert({pair["port"], pair["target_name"], pair["holder_name"]});
+          pairs.emplace(pair["port"].get<std::string>(), pair["target_name"].get<std::string>(),
+                        pair["holder_name"].get<std::string>());
     }
     return pairs;
   }
@@ -465,7 +467,8 @@ class Browser : public Cli {
            traced(pid_, renderers_[1]).size() > 1;
   }
   int dead_names() {
-    for (const Json& task : Json::parse(run("ps --json").out)["tasks"])
+    const Json document = Json::parse(run("ps --json").out);
+    for (const Json& task : document["tasks"])
       if (task["pid"] == pid_) return task["counts"]["dead"];
     return 0;
   }
@@ -478,15 +481,16 @@ int compare_ends(const std::map<pid_t, Json>& tables, std::string& wrong) {
   std::map<std::string, std::set<std::pair<pid_t, std::string>>> of_port;
   for (const auto& [pid, names] : tables)
     for (const Json& name : names) {
-      all[{pid, name["name"]}] = name;
-      if (!name["port"].is_null()) of_port[name["port"]].insert({pid, name["name"]});
+      const std::string word = name["name"];
+      all[{pid, word}] = name;
+      if (!name["port"].is_null()) of_port[name["port"].get<std::string>()].emplace(pid, word);
     }
   int compared = 0;
   for (const auto& [where, name] : all) {
     if (name["port"].is_null()) continue;
     std::set<std::pair<pid_t, std::string>> ends{where};
     for (const Json& end : name["ends"]) {
-      const std::pair<pid_t, std::string> other{end["pid"], end["name"]};
+      const std::pair<pid_t, std::string> other(end["pid"].get<pid_t>(), end["name"].get<std::string>());
       ends.insert(other);
       if (all.count(other) != 0 && all[other]["port"] == name["port"] &&
           all[other]["rights"] == end["rights"])
@@ -494,7 +498,7 @@ int compare_ends(const std::map<pid_t, Json>& tables, std::string& wrong) {
       wrong = "of " + std::to_string(where.first) + ": " + name.dump() + "\nother end: " + end.dump();
       return -1;
     }
-    if (ends != of_port[name["port"]]) {
+    if (ends != of_port[name["port"].get<std::string>()]) {
       wrong = "not all ends of " + std::to_string(where.first) + ": " + name.dump();
       return -1;
     }

@@ -340,6 +340,22 @@ TEST_F(Fsck, NamesDamagedPorts) {
       "R1", [&](const Segment& s) { add(s.at(Handle<Request>{entry(s, client, send).request}).name, 256); });
 }
 
+TEST_F(Fsck, NamesAnArmedRequestBehindOthers) {
+  TestDomain other;
+  TestTask& task = other.task();
+  const mach_port_name_t port = task.allocate(), notify = task.allocate();
+  mach_port_name_t last = MACH_PORT_NULL;
+  for (int i = 0; i < 2; i++) {
+    last = task.give(port, MACH_MSG_TYPE_MAKE_SEND_ONCE, task);
+    ASSERT_EQ(KERN_SUCCESS, task.notify(last, MACH_NOTIFY_DEAD_NAME, 0, notify));
+  }
+  const Copy copy(other.segment());
+  const Entry& entry = ipc::entry_at(copy.segment, task.space(), ipc::Name{last}.index());
+  poke(copy.segment.at(Handle<Request>{entry.request}).state, uint32_t{ipc::kRequestArmed});
+  add(copy.segment.at(Handle<Port>{entry.object}).armed, 1);
+  EXPECT_NE(std::string::npos, ipc::fsck(copy.segment).text().find("R2"));
+}
+
 TEST_F(Fsck, NamesDamagedMessages) {
   auto rich = [&](const Segment& s) -> Kmsg& {
     for (uint32_t i = 1; i < s.zone(ipc::kZoneKmsg).carved; i++)

@@ -71,7 +71,8 @@ TEST_F(Messages, AReceiveRightMovesWithItsQueue) {
   b.send(q, MACH_MSG_TYPE_COPY_SEND, 1);
   b.send(q, MACH_MSG_TYPE_COPY_SEND, 2);
   PortMessage message = port_message(s, MACH_MSG_TYPE_COPY_SEND, q, MACH_MSG_TYPE_MOVE_RECEIVE);
-  EXPECT_EQ(MACH_MSG_SUCCESS, b.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
+  EXPECT_EQ(MACH_MSG_SUCCESS,
+            b.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
   EXPECT_EQ(0x10000u, b.type(q));
   TestTask::Received got = a.receive(n);
   ASSERT_EQ(MACH_MSG_SUCCESS, got.code);
@@ -118,7 +119,8 @@ TEST_F(Messages, OutOfLineMemoryIsCaptured) {
   message.memory.size = static_cast<mach_msg_size_t>(bytes.size());
   message.memory.copy = MACH_MSG_VIRTUAL_COPY;
   message.memory.type = MACH_MSG_OOL_DESCRIPTOR;
-  EXPECT_EQ(MACH_MSG_SUCCESS, b.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
+  EXPECT_EQ(MACH_MSG_SUCCESS,
+            b.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
   std::fill(bytes.begin(), bytes.end(), '\0');
   TestTask::Received got = a.receive(n);
   ASSERT_EQ(MACH_MSG_SUCCESS, got.code);
@@ -173,7 +175,8 @@ TEST_F(Messages, ArraysOfRightsTravel) {
   message.ports.count = static_cast<mach_msg_size_t>(names.size());
   message.ports.disposition = MACH_MSG_TYPE_MAKE_SEND;
   message.ports.type = MACH_MSG_OOL_PORTS_DESCRIPTOR;
-  EXPECT_EQ(MACH_MSG_SUCCESS, b.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
+  EXPECT_EQ(MACH_MSG_SUCCESS,
+            b.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
   TestTask::Received got = a.receive(n);
   ASSERT_EQ(MACH_MSG_SUCCESS, got.code);
   auto* received = reinterpret_cast<ArrayMessage*>(got.bytes);
@@ -225,7 +228,8 @@ TEST_F(Messages, HeaderChecksComeInTheirOrder) {
   EXPECT_EQ(MACH_SEND_INVALID_HEADER, b.send(s, MACH_MSG_TYPE_MOVE_RECEIVE, 1));
   EXPECT_EQ(MACH_SEND_INVALID_DEST, b.send(MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, 1));
   EXPECT_EQ(MACH_SEND_INVALID_HEADER, b.send(MACH_PORT_DEAD, MACH_MSG_TYPE_MOVE_RECEIVE, 1));
-  EXPECT_EQ(MACH_SEND_INVALID_DEST, b.send(0x7703, MACH_MSG_TYPE_COPY_SEND, 1, 0x7803, MACH_MSG_TYPE_MAKE_SEND));
+  EXPECT_EQ(MACH_SEND_INVALID_DEST,
+            b.send(0x7703, MACH_MSG_TYPE_COPY_SEND, 1, 0x7803, MACH_MSG_TYPE_MAKE_SEND));
   EXPECT_EQ(MACH_SEND_INVALID_REPLY, b.send(s, MACH_MSG_TYPE_COPY_SEND, 1, 0x7803, MACH_MSG_TYPE_MAKE_SEND));
   EXPECT_EQ(MACH_SEND_INVALID_DEST, a.send(n, MACH_MSG_TYPE_COPY_SEND, 1));
   EXPECT_EQ(MACH_SEND_INVALID_DEST, b.send(s, MACH_MSG_TYPE_MAKE_SEND, 1));
@@ -250,7 +254,8 @@ TEST_F(Messages, ALongChainOfNestedPortsDiesFlat) {
   for (int i = 0; i < 200; i++) {
     const mach_port_name_t next = a.port_with_send();
     PortMessage message = port_message(next, MACH_MSG_TYPE_COPY_SEND, outer, MACH_MSG_TYPE_MOVE_RECEIVE);
-    ASSERT_EQ(MACH_MSG_SUCCESS, a.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
+    ASSERT_EQ(MACH_MSG_SUCCESS,
+              a.msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, 0));
     a.deallocate(next);
     outer = next;
   }

@@ -120,7 +120,8 @@ TEST_F(Rights, AnUnusedSendOnceRightTellsItsPort) {
   const mach_port_name_t n = a.allocate();
   const mach_port_name_t once = a.give(n, MACH_MSG_TYPE_MAKE_SEND_ONCE, b);
   EXPECT_EQ(KERN_SUCCESS, b.deallocate(once));
-  TestTask::Received told = a.receive(n, MACH_RCV_TIMEOUT | MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_SENDER));
+  TestTask::Received told =
+      a.receive(n, MACH_RCV_TIMEOUT | MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_SENDER));
   ASSERT_EQ(MACH_MSG_SUCCESS, told.code);
   EXPECT_EQ(MACH_NOTIFY_SEND_ONCE, told.header().msgh_id);
   EXPECT_EQ(24u, told.header().msgh_size);
@@ -167,7 +168,8 @@ TEST_F(Rights, ADeadNameRequestAddsAReference) {
 TEST_F(Rights, APortDestroyedRequestCarriesTheReceiveRight) {
   const mach_port_name_t n = a.port_with_send(), q = b.allocate();
   const mach_port_name_t notify = b.give(q, MACH_MSG_TYPE_MAKE_SEND_ONCE, a);
-  EXPECT_EQ(KERN_SUCCESS, a.notify(n, MACH_NOTIFY_PORT_DESTROYED, 0, notify, nullptr, MACH_MSG_TYPE_MOVE_SEND_ONCE));
+  EXPECT_EQ(KERN_SUCCESS,
+            a.notify(n, MACH_NOTIFY_PORT_DESTROYED, 0, notify, nullptr, MACH_MSG_TYPE_MOVE_SEND_ONCE));
   EXPECT_EQ(MACH_MSG_SUCCESS, a.send(n, MACH_MSG_TYPE_COPY_SEND, 7));
   EXPECT_EQ(MACH_MSG_SUCCESS, a.send(n, MACH_MSG_TYPE_COPY_SEND, 8));
   EXPECT_EQ(KERN_SUCCESS, a.mod_refs(n, MACH_PORT_RIGHT_RECEIVE, -1));
@@ -192,7 +194,8 @@ TEST_F(Rights, TablesGrowByDarwinsSizes) {
   ASSERT_EQ(KERN_SUCCESS, ipc::space_basic_info(a.thread(), a.space(), info));
   EXPECT_EQ(42u, info.iisb_table_size);
   EXPECT_EQ(32u, info.iisb_table_inuse);
-  const uint32_t sizes[] = {32, 42, 64, 85, 128, 170, 256, 341, 512, 682, 853, 1024, 1194, 1365, 1536, 1706, 1877, 2048, 2218};
+  const uint32_t sizes[] = {32,  42,   64,   85,   128,  170,  256,  341,  512, 682,
+                            853, 1024, 1194, 1365, 1536, 1706, 1877, 2048, 2218};
   for (size_t i = 0; i + 1 < std::size(sizes); i++)
     EXPECT_EQ(sizes[i + 1], ipc::table_size_after(sizes[i], ipc::kTableMax));
   EXPECT_EQ(305834u, ipc::table_size_after(294912, ipc::kTableMax));

@@ -56,9 +56,9 @@ TEST_F(Threads, ManySendersKeepTheirOrder) {
   for (int i = 0; i < kSenders; i++) {
     threads.emplace_back([&, i] {
       for (int k = 0; k < kEach; k++)
-        ASSERT_EQ(MACH_MSG_SUCCESS, tasks[static_cast<size_t>(i)]->send(names[static_cast<size_t>(i)],
-                                                                        MACH_MSG_TYPE_COPY_SEND, i * 10000 + k, 0, 0,
-                                                                        MACH_SEND_TIMEOUT, kLong));
+        ASSERT_EQ(MACH_MSG_SUCCESS,
+                  tasks[static_cast<size_t>(i)]->send(names[static_cast<size_t>(i)], MACH_MSG_TYPE_COPY_SEND,
+                                                      i * 10000 + k, 0, 0, MACH_SEND_TIMEOUT, kLong));
     });
   }
   int next[kSenders] = {};
@@ -138,7 +138,8 @@ TEST_F(Threads, EverythingAtOnce) {
     threads.emplace_back([task] {
       for (int i = 0; i < 300; i++) {
         const mach_port_name_t n = task->port_with_send();
-        ASSERT_EQ(MACH_MSG_SUCCESS, task->send(n, MACH_MSG_TYPE_COPY_SEND, 1, n, MACH_MSG_TYPE_MAKE_SEND_ONCE));
+        ASSERT_EQ(MACH_MSG_SUCCESS,
+                  task->send(n, MACH_MSG_TYPE_COPY_SEND, 1, n, MACH_MSG_TYPE_MAKE_SEND_ONCE));
         ASSERT_EQ(MACH_MSG_SUCCESS, task->send(n, MACH_MSG_TYPE_COPY_SEND, 2));
         TestTask::Received got = task->receive(n);
         ASSERT_EQ(MACH_MSG_SUCCESS, got.code);

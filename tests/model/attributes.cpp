@@ -9,8 +9,7 @@ namespace portolan::model {
 // A look-up of the object, as a receive right (ports 6.3).
 kern_return_t Model::find_receive(Space& space, Name name, Port*& port) {
   Entry* entry = space.find(name);
-  if (entry == nullptr || entry->has(MACH_PORT_TYPE_DEAD_NAME)) return KERN_INVALID_NAME;
-  if (entry->port != nullptr && !entry->port->alive) return KERN_INVALID_NAME;
+  if (entry == nullptr || check_dead(space, *entry)) return KERN_INVALID_NAME;
   if (!entry->has(MACH_PORT_TYPE_RECEIVE)) return KERN_INVALID_RIGHT;
   port = entry->port;
   return KERN_SUCCESS;
@@ -83,8 +82,7 @@ kern_return_t Model::dnrequest_info(Space& space, Name name, uint32_t& total, ui
 
 kern_return_t Model::kobject(Space& space, Name name, uint32_t& type, uint64_t& address) {
   Entry* entry = MACH_PORT_VALID(name) ? space.find(name) : nullptr;
-  if (entry == nullptr || entry->has(MACH_PORT_TYPE_DEAD_NAME)) return KERN_INVALID_NAME;
-  if (entry->port != nullptr && !entry->port->alive) return KERN_INVALID_NAME;
+  if (entry == nullptr || check_dead(space, *entry)) return KERN_INVALID_NAME;
   if (!entry->has(MACH_PORT_TYPE_SEND_RECEIVE)) return KERN_INVALID_RIGHT;
   type = 0;
   address = 0;
@@ -375,8 +373,7 @@ kern_return_t Model::move_member(Space& space, Name member, Name after) {
 kern_return_t Model::get_set_status(Space& space, Name set, std::vector<Name>& members) {
   if (!MACH_PORT_VALID(set)) return KERN_INVALID_RIGHT;
   Entry* entry = space.find(set);
-  if (entry == nullptr || entry->has(MACH_PORT_TYPE_DEAD_NAME)) return KERN_INVALID_NAME;
-  if (entry->port != nullptr && !entry->port->alive) return KERN_INVALID_NAME;
+  if (entry == nullptr || check_dead(space, *entry)) return KERN_INVALID_NAME;
   if (!entry->has(MACH_PORT_TYPE_PORT_SET)) return KERN_INVALID_RIGHT;
   for (const Port* port : entry->set->members) members.push_back(port->name);
   std::sort(members.begin(), members.end());

@@ -135,36 +135,11 @@ kern_return_t Model::deallocate(Space& space, Name name) {
 // ports 7.5
 kern_return_t Model::destroy(Space& space, Name name) {
   if (!MACH_PORT_VALID(name)) return KERN_SUCCESS;
-  Entry* entry = space.find(name);
+  const Entry* entry = space.find(name);
   if (entry == nullptr) return KERN_INVALID_NAME;
-  Port* port = entry->port;
-  if (check_dead(space, *entry)) {
-    space.free(name);
-    return KERN_SUCCESS;
-  }
-  if (entry->has(MACH_PORT_TYPE_PORT_SET)) {
-    destroy_set(entry->set);
-    space.free(name);
-    return KERN_SUCCESS;
-  }
-  if (entry->has(MACH_PORT_TYPE_RECEIVE) && port->guarded && port->context != 0) return KERN_INVALID_RIGHT;
-  const uint32_t type = entry->type;
-  Port* deleted = cancel_request(*entry);
-  space.free(name);
-  // The send right goes before the port, but the notice of it comes after those of the port's end.
-  Port* no_senders = nullptr;
-  const uint32_t mscount = port->mscount;
-  if ((type & MACH_PORT_TYPE_SEND) != 0 && --port->srights == 0) {
-    no_senders = port->no_senders;
-    port->no_senders = nullptr;
-  }
-  if ((type & MACH_PORT_TYPE_RECEIVE) != 0) {
-    clear_receiver(port, false);
-    destroy_port(port);
-  }
-  if ((type & MACH_PORT_TYPE_SEND_ONCE) != 0) release_send_once(port);
-  if (no_senders != nullptr) post(no_senders, notice(MACH_NOTIFY_NO_SENDERS, no_senders, {0, 1, mscount}));
-  notify_deleted(deleted, name);
+  const bool receives = entry->has(MACH_PORT_TYPE_RECEIVE);
+  if (receives && entry->port->guarded && entry->port->context != 0) return KERN_INVALID_RIGHT;
+  destroy_entry(space, name);
   return KERN_SUCCESS;
 }
 

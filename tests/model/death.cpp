@@ -31,6 +31,7 @@ void Model::leave_sets(Port* port) {
 void Model::destroy_port(Port* port) {
   if (Port* notify = port->port_destroyed) {
     port->port_destroyed = nullptr;
+    port->immovable = false;  // this is a move
     Message message = notice(MACH_NOTIFY_PORT_DESTROYED, notify, {});
     message.complex = true;
     message.size = 40;
@@ -51,14 +52,13 @@ void Model::destroy_port(Port* port) {
     port->no_senders = nullptr;
     release_send_once(notify);
   }
-  const uint32_t batch = (reaping_ ? reap_ : ++reap_) | 0x80000000u;
   for (Request& request : port->requests) {
     if (request.state == Request::State::fired) continue;
     Port* notify = request.notify;
     request.notify = nullptr;
     request.state = Request::State::died_unfired;
     Message message = notice(MACH_NOTIFY_DEAD_NAME, notify, {0, 1, request.name});
-    message.unordered = batch;
+    message.unordered = open_order();
     post(notify, std::move(message));
   }
 }
@@ -80,8 +80,7 @@ bool Model::circular(const Port* moved, const Port* destination) {
 void Model::doom(Message message) {
   doomed_.push_back(std::move(message));
   if (reaping_) return;
-  reaping_ = true;
-  reap_++;
+  reaping_ = reaped_ = true;
   while (!doomed_.empty()) {
     const Message next = std::move(doomed_.front());
     doomed_.pop_front();
@@ -107,7 +106,7 @@ Message Model::notice(mach_msg_id_t id, Port* notify, std::initializer_list<uint
     message.data.insert(message.data.end(), bytes, bytes + 4);
   }
   message.size = static_cast<uint32_t>(sizeof(mach_msg_header_t) + message.data.size());
-  message.unordered = reaping_ ? reap_ | 0x80000000u : 0;
+  message.unordered = reaped_ ? open_order() : 0;
   return message;
 }
 
@@ -148,37 +147,39 @@ void Model::fire_no_senders(Port* port) {
   post(notify, notice(MACH_NOTIFY_NO_SENDERS, notify, {0, 1, port->mscount}));
 }
 
-// ports 10.3
+// A name and all it holds go: by destroy, or with its task (ports 7.5, 10.3).
+void Model::destroy_entry(Space& space, Name name) {
+  Entry& entry = *space.find(name);
+  if (check_dead(space, entry)) return space.free(name);
+  if (entry.has(MACH_PORT_TYPE_PORT_SET)) {
+    destroy_set(entry.set);
+    return space.free(name);
+  }
+  const uint32_t type = entry.type;
+  Port* port = entry.port;
+  Port* deleted = cancel_request(entry);
+  space.free(name);
+  // The send right goes before the port, but the notice of it comes after those of the port's end.
+  Port* no_senders = nullptr;
+  const uint32_t mscount = port->mscount;
+  if ((type & MACH_PORT_TYPE_SEND) != 0 && --port->srights == 0) {
+    no_senders = port->no_senders;
+    port->no_senders = nullptr;
+  }
+  if ((type & MACH_PORT_TYPE_RECEIVE) != 0) {
+    clear_receiver(port, false);
+    destroy_port(port);
+  }
+  if ((type & MACH_PORT_TYPE_SEND_ONCE) != 0) release_send_once(port);
+  if (no_senders != nullptr) post(no_senders, notice(MACH_NOTIFY_NO_SENDERS, no_senders, {0, 1, mscount}));
+  notify_deleted(deleted, name);
+}
+
+// ports 3.4, 10.3
 void Model::end_task(Space& space) {
   std::vector<Name> names;
   for (const auto& [index, entry] : space.entries) names.push_back(space.name_of(entry));
-  for (Name name : names) {
-    Entry& entry = *space.find(name);
-    if (check_dead(space, entry)) {
-      space.free(name);
-    } else if (entry.has(MACH_PORT_TYPE_PORT_SET)) {
-      destroy_set(entry.set);
-      space.free(name);
-    } else if (entry.has(MACH_PORT_TYPE_RECEIVE)) {
-      const Entry was = entry;
-      Port* deleted = cancel_request(entry);
-      space.free(name);
-      if (was.has(MACH_PORT_TYPE_SEND)) release_send(was.port);
-      clear_receiver(was.port, false);
-      destroy_port(was.port);
-      notify_deleted(deleted, name);
-    } else {
-      const Entry was = entry;
-      Port* deleted = cancel_request(entry);
-      space.free(name);
-      if (was.has(MACH_PORT_TYPE_SEND)) {
-        release_send(was.port);
-      } else {
-        release_send_once(was.port);
-      }
-      notify_deleted(deleted, name);
-    }
-  }
+  for (Name name : names) destroy_entry(space, name);
 }
 
 }  // namespace portolan::model

@@ -34,6 +34,12 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
+  // Before each call.
+  void begin_call() {
+    call_++;
+    reaped_ = false;
+  }
+
   Space& new_task(const Sender& sender);
   void end_task(Space& space);  // ports 10.3
 
@@ -114,6 +120,7 @@ class Model {
   // -- death.cpp
   void clear_receiver(Port* port, bool moves);
   void destroy_port(Port* port);
+  void destroy_entry(Space& space, Name name);
   void destroy_receive_entry(Space& space, Name name, bool keep_send);
   void destroy_set(PortSet* set);
   void leave_sets(Port* port);
@@ -123,6 +130,7 @@ class Model {
   // Of notices whose order is open, brings the one to this place that the kernel has there.
   void settle_order(Port& port, uint32_t place);
   static bool circular(const Port* moved, const Port* destination);
+  uint32_t open_order() const { return call_ | 0x80000000u; }
   Message notice(mach_msg_id_t id, Port* notify, std::initializer_list<uint32_t> words) const;
   void fire_no_senders(Port* port);
 
@@ -149,7 +157,8 @@ class Model {
   std::deque<Space> spaces_;
   std::deque<Message> doomed_;
   bool reaping_ = false;
-  uint32_t reap_ = 0;
+  uint32_t call_ = 0;    // which call this is
+  bool reaped_ = false;  // it has destroyed a message
 };
 
 }  // namespace portolan::model

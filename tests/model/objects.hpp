@@ -89,8 +89,8 @@ struct Message {
   Bytes data;  // behind the descriptors
   bool circular = false;
   Sender sender;
-  // Notices that one call causes while it takes down what nobody receives any more: the rules leave their
-  // order open.
+  // Not 0: the order among neighbours with the same number is open. So it is with dead-name notices of one
+  // port, and with all notices of one call from the moment on that it destroys a message (ports 10.1, 10.5).
   uint32_t unordered = 0;
 };
 

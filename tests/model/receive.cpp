@@ -112,7 +112,7 @@ class Receiving {
       request.notify = nullptr;
       request.state = Request::State::fired;
       Message notice = model_.notice(MACH_NOTIFY_SEND_POSSIBLE, notify, {0, 1, request.name});
-      notice.unordered = ++model_.reap_ | 0x80000000u;
+      notice.unordered = model_.open_order();
       model_.post(notify, std::move(notice));
     }
   }

@@ -169,9 +169,9 @@ class Sending {
   bool reply_will_do(Name name, uint32_t disposition) {
     Entry* entry = space_.find(name);
     if (entry == nullptr || entry->has(MACH_PORT_TYPE_PORT_SET)) return false;
+    const bool dead = model_.check_dead(space_, *entry);
     if (makes(disposition)) return entry->has(MACH_PORT_TYPE_RECEIVE);
-    if (entry->has(MACH_PORT_TYPE_DEAD_NAME)) return true;
-    if (entry->port != nullptr && !entry->port->alive) return true;
+    if (dead) return true;
     return entry->has(disposition == MACH_MSG_TYPE_MOVE_SEND_ONCE ? MACH_PORT_TYPE_SEND_ONCE
                                                                   : MACH_PORT_TYPE_SEND);
   }
@@ -322,42 +322,36 @@ class Sending {
     }
     const bool once = message_.destination.disposition == MACH_MSG_TYPE_PORT_SEND_ONCE;
     if (port->full() && (!(once || exempt_) || port->queue.size() >= kQueueCap)) {
-      hand_back(model_, space_, memory_, buffer_, address_, message_);
+      hand_back();
       return MACH_SEND_TIMED_OUT;
     }
     model_.queue_message(port, std::move(message_));
     return MACH_MSG_SUCCESS;
   }
 
-  // messages 5.6
-  static void hand_back(Model& model, Space& space, Memory& memory, Bytes& buffer, uint64_t address,
-                        Message& message) {
+  // messages 5.6. Of a voucher only the disposition comes back, there being none.
+  void hand_back() {
     mach_msg_header_t header{};
-    header.msgh_bits = MACH_MSGH_BITS(message.destination.disposition, message.reply.disposition);
-    if (message.complex) header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
-    header.msgh_size = message.size;
-    header.msgh_remote_port = model.copyout(space, message.destination);
-    header.msgh_local_port = model.copyout(space, message.reply);
-    header.msgh_voucher_port = message.voucher;
-    header.msgh_id = message.id;
-    write_message(model, space, memory, buffer, header, message,
-                  [&](Item& item, Name& name) { return back_guarded(model, space, item, name, address); });
+    header.msgh_bits = MACH_MSGH_BITS(message_.destination.disposition, message_.reply.disposition) |
+                       (header_.msgh_bits & MACH_MSGH_BITS_VOUCHER_MASK);
+    if (message_.complex) header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
+    header.msgh_size = message_.size;
+    header.msgh_remote_port = model_.copyout(space_, message_.destination);
+    header.msgh_local_port = model_.copyout(space_, message_.reply);
+    header.msgh_voucher_port = message_.voucher;
+    header.msgh_id = message_.id;
+    write_message(
+        buffer_, header, message_, memory_,
+        [this](const Right& right) { return model_.copyout(space_, right); },
+        [this](Item& item, Name& name) { back_guarded(item, name); });
   }
 
-  static void back_guarded(Model& model, Space& space, Item& item, Name& name, uint64_t address) {
+  void back_guarded(Item& item, Name& name) {
     Port* port = item.right.port;
-    name = model.copyout(space, item.right);
-    if (!say_guard(item, address) || !MACH_PORT_VALID(name)) return;
+    name = model_.copyout(space_, item.right);
+    if (!say_guard(item, address_) || !MACH_PORT_VALID(name)) return;
     port->guarded = true;
-    port->context = address;
-  }
-
-  template <class Guarded>
-  static void write_message(Model& model, Space& space, Memory& memory, Bytes& buffer,
-                            const mach_msg_header_t& header, Message& message, Guarded&& guarded) {
-    model::write_message(
-        buffer, header, message, memory, [&](const Right& right) { return model.copyout(space, right); },
-        guarded);
+    port->context = address_;
   }
 
   Model& model_;

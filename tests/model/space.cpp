@@ -83,12 +83,11 @@ void Space::unlink(uint32_t index) {
   }
 }
 
-void Space::grow() {
-  const uint32_t old = table_size;
+void Space::grow(uint32_t index) {
   for (uint32_t size : kSizes) {
-    if (size <= old) continue;
+    if (size <= index) continue;
+    walks.push_back({table_size, size - 1, true, {}});
     table_size = size;
-    walks.push_back({old, size - 1, true, {}});
     return;
   }
   throw Forbidden("a table larger than the model's");
@@ -110,7 +109,7 @@ uint8_t Space::next_generation(uint32_t index) {
 Name Space::allocate() {
   const auto pure =
       std::count_if(entries.begin(), entries.end(), [](const auto& it) { return it.second.pure_send(); });
-  while (!any_free() || static_cast<uint32_t>(pure) + 1 > table_size * 7 / 8) grow();
+  while (!any_free() || static_cast<uint32_t>(pure) + 1 > table_size * 7 / 8) grow(table_size);
   const uint32_t index = take_free();
   entries[index] = {};
   return make_name(index, next_generation(index));
@@ -122,7 +121,7 @@ kern_return_t Space::claim(Name name, bool& in_use) {
   if (index > kLargestIndex) return KERN_NO_SPACE;
   if ((name & 3) != 3) return KERN_INVALID_VALUE;
   if (index == 0) return KERN_FAILURE;
-  while (index >= table_size) grow();
+  if (index >= table_size) grow(index);
   if (entries.count(index) != 0) {
     if (slots[index].generation != (name & 0xff)) return KERN_FAILURE;
     in_use = true;

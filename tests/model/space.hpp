@@ -70,7 +70,7 @@ struct Space {
   bool any_free();
   uint32_t take_free();
   void unlink(uint32_t index);
-  void grow();
+  void grow(uint32_t index);  // so that this slot is in the table
   uint8_t next_generation(uint32_t index);
 
   std::deque<uint32_t> known_free;  // taken from the front

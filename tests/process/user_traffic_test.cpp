@@ -27,6 +27,8 @@ void traffic(int processes, int threads, const std::string& seed) {
                                             Program::Arguments{std::to_string(i), std::to_string(processes),
                                                                std::to_string(threads), duration(), seed}));
   for (auto& program : all) ASSERT_EQ("ready", program->line());
+  for (auto& program : all) program->tell("count");
+  for (auto& program : all) ASSERT_EQ("counted", program->line());  // nobody sends before
   for (auto& program : all) program->tell("go");
   unsigned long long sent = 0, received = 0;
   for (auto& program : all) {

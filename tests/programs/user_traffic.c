@@ -235,6 +235,8 @@ int main(int argc, char** argv) {
   const unsigned names = in_use();
   mach_port_rights_t before = 0, after = 0;
   check(mach_port_get_srights(mach_task_self(), g_mine, &before));
+  say("counted");
+  await_line();
   g_end = now() + atof(argv[4]);
   pthread_t threads[kMostThreads], receiver;
   expect(pthread_create(&receiver, NULL, receive_all, NULL) == 0);

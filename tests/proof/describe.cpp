@@ -12,8 +12,9 @@ namespace portolan::proof {
 namespace {
 
 const char* zone_name(unsigned id) {
-  static const char* const kNames[] = {"?",       "task", "space",       "port",   "set",    "membership", "message",
-                                       "data",    "service", "namespace", "site", "acquisition", "module",     "request"};
+  static const char* const kNames[] = {"?",          "task",        "space",  "port",    "set",
+                                       "membership", "message",     "data",   "service", "namespace",
+                                       "site",       "acquisition", "module", "request"};
   return id < std::size(kNames) ? kNames[id] : "?";
 }
 
@@ -36,7 +37,8 @@ std::string place(const Segment& segment, uint64_t offset) {
     if (zone.element_size == 0 || offset < zone.base) continue;
     const uint64_t in = offset - zone.base;
     if (in >= uint64_t{zone.element_size} * zone.capacity) continue;
-    snprintf(text, sizeof text, "%s %llu+%#llx", zone_name(id), static_cast<unsigned long long>(in / zone.element_size),
+    snprintf(text, sizeof text, "%s %llu+%#llx", zone_name(id),
+             static_cast<unsigned long long>(in / zone.element_size),
              static_cast<unsigned long long>(in % zone.element_size));
     return text;
   }
@@ -60,7 +62,8 @@ std::string describe_thread(const Segment& segment, uint32_t index) {
   const ThreadSlot& slot = segment.slot(index);
   char text[160];
   const uint32_t length = std::min(slot.log_length.load(), kLogMax);
-  snprintf(text, sizeof text, "thread %u: state %u, %u changes not committed", index, slot.state.load(), length);
+  snprintf(text, sizeof text, "thread %u: state %u, %u changes not committed", index, slot.state.load(),
+           length);
   std::string all = text;
   for (uint32_t i = length; i-- > 0 && i + 4 >= length;) {
     all += (i + 1 == length ? " (latest first: " : ", ") + describe_entry(segment, index, i);
@@ -81,7 +84,8 @@ std::string describe_thread(const Segment& segment, uint32_t index) {
     }
   }
   if (slot.owed_count != 0) all += "; owes " + std::to_string(slot.owed_count.get()) + " wakes";
-  if (slot.pending_count != 0) all += "; " + std::to_string(slot.pending_count.get()) + " elements to be stored";
+  if (slot.pending_count != 0)
+    all += "; " + std::to_string(slot.pending_count.get()) + " elements to be stored";
   if (slot.work_head != 0) all += "; has work to do";
   return all;
 }

@@ -11,8 +11,10 @@
 
 namespace portolan::proof {
 
-inline constexpr mach_msg_type_name_t kCopySend = MACH_MSG_TYPE_COPY_SEND, kMoveSend = MACH_MSG_TYPE_MOVE_SEND,
-                                      kMakeSend = MACH_MSG_TYPE_MAKE_SEND, kMakeSendOnce = MACH_MSG_TYPE_MAKE_SEND_ONCE,
+inline constexpr mach_msg_type_name_t kCopySend = MACH_MSG_TYPE_COPY_SEND,
+                                      kMoveSend = MACH_MSG_TYPE_MOVE_SEND,
+                                      kMakeSend = MACH_MSG_TYPE_MAKE_SEND,
+                                      kMakeSendOnce = MACH_MSG_TYPE_MAKE_SEND_ONCE,
                                       kMoveSendOnce = MACH_MSG_TYPE_MOVE_SEND_ONCE,
                                       kMoveReceive = MACH_MSG_TYPE_MOVE_RECEIVE;
 
@@ -55,7 +57,8 @@ struct PortsMessage {
     return *this;
   }
   mach_msg_size_t size() const {
-    return static_cast<mach_msg_size_t>(offsetof(PortsMessage, ports) + body.msgh_descriptor_count * sizeof ports[0]);
+    return static_cast<mach_msg_size_t>(offsetof(PortsMessage, ports) +
+                                        body.msgh_descriptor_count * sizeof ports[0]);
   }
 };
 
@@ -92,9 +95,11 @@ struct ArrayMessage {
 template <class Message>
 mach_msg_return_t send(test::TestTask& task, Message& message, mach_msg_option_t option = MACH_SEND_TIMEOUT,
                        mach_msg_timeout_t timeout = 0, size_t size = sizeof(Message)) {
-  return task.msg(&message.header, MACH_SEND_MSG | option, static_cast<mach_msg_size_t>(size), 0, MACH_PORT_NULL, timeout);
+  return task.msg(&message.header, MACH_SEND_MSG | option, static_cast<mach_msg_size_t>(size), 0,
+                  MACH_PORT_NULL, timeout);
 }
-inline mach_msg_return_t send(test::TestTask& task, PortsMessage& message, mach_msg_option_t option = MACH_SEND_TIMEOUT) {
+inline mach_msg_return_t send(test::TestTask& task, PortsMessage& message,
+                              mach_msg_option_t option = MACH_SEND_TIMEOUT) {
   return send(task, message, option, 0, message.size());
 }
 

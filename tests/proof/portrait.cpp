@@ -36,8 +36,10 @@ class Painter {
   explicit Painter(const Segment& segment) : segment_(segment) {}
 
   std::string paint() {
-    for (uint32_t root : {ipc::kRootHostPort, ipc::kRootHostPrivPort}) say("root %u: %s\n", root, port(header().roots[root]));
-    if (header().roots[ipc::kRootBootstrap] != 0) say("namespace root: %s\n", thing('N', ipc::kZoneSubset, header().roots[ipc::kRootBootstrap]));
+    for (uint32_t root : {ipc::kRootHostPort, ipc::kRootHostPrivPort})
+      say("root %u: %s\n", root, port(header().roots[root]));
+    if (header().roots[ipc::kRootBootstrap] != 0)
+      say("namespace root: %s\n", thing('N', ipc::kZoneSubset, header().roots[ipc::kRootBootstrap]));
     each<Task>([&](Handle<Task> handle) { paint_task(handle); });
     for (uint32_t i = 1; i < header().threads_high.load(); i++) paint_slot(i);
     while (done_ < met_.size()) paint_met(met_[done_++]);
@@ -121,13 +123,14 @@ class Painter {
     if (slot.state.load() == kSlotFree) return;
     // Who has no task is launchd, or one like it: which one does not matter.
     if (slot.task != 0 || segment_.is_dead(index))
-      say("thread %u: %s task %u own port %s\n", index, segment_.is_dead(index) ? "dead" : "alive", slot.task.get(),
-          port(slot.kernel_port));
+      say("thread %u: %s task %u own port %s\n", index, segment_.is_dead(index) ? "dead" : "alive",
+          slot.task.get(), port(slot.kernel_port));
     for (const Frame& frame : slot.frames) {
       for (const Hold& hold : frame.holds) {
         if (hold.kind == 0) continue;
         const uint32_t kind = hold.kind;
-        const bool kmsg = kind == ipc::kHoldKmsg, data = kind == ipc::kHoldData, pset = kind == ipc::kHoldPset;
+        const bool kmsg = kind == ipc::kHoldKmsg, data = kind == ipc::kHoldData,
+                   pset = kind == ipc::kHoldPset;
         say("  in hand: kind %u %s\n", kind,
             kmsg   ? message(hold.object)
             : data ? thing('D', ipc::kZoneData, hold.object)
@@ -136,7 +139,8 @@ class Painter {
       }
       if (frame.state != ipc::kWaitNone) paint_wait(frame);
     }
-    for (uint32_t i = 0; i < slot.owed_count; i++) say("  owes a wake to thread %u\n", static_cast<uint32_t>(slot.owed[i]) / kFrames);
+    for (uint32_t i = 0; i < slot.owed_count; i++)
+      say("  owes a wake to thread %u\n", static_cast<uint32_t>(slot.owed[i]) / kFrames);
     for (uint32_t item = slot.work_head, i = 0; item != 0 && i < kMost; i++) {
       say("  work: %s\n", thing('W', work_zone(item), work_index(item)));
       item = segment_.element(work_zone(item), work_index(item)).work;
@@ -150,28 +154,45 @@ class Painter {
     else if (state == ipc::kWaitPset)
       say("  waits on set %s\n", thing('R', ipc::kZonePset, frame.object));
     else
-      say("  was granted %u: %s result %d%s\n", state, state == ipc::kGrantMessage ? message(frame.grant) : "-",
-          frame.result.get(), frame.wake.load() == frame.epoch ? "" : " NOT WOKEN");
+      say("  was granted %u: %s result %d%s\n", state,
+          state == ipc::kGrantMessage ? message(frame.grant) : "-", frame.result.get(),
+          frame.wake.load() == frame.epoch ? "" : " NOT WOKEN");
   }
 
   void paint_met(const Met& met) {
     say("%c%u: ", met.letter, numbers_[{met.zone, met.index}]);
     switch (met.zone) {
-      case ipc::kZoneSpace: paint_space(Handle<Space>{met.index}); break;
-      case ipc::kZonePort: paint_port(segment_.at(Handle<Port>{met.index})); break;
-      case ipc::kZonePset: paint_set(segment_.at(Handle<Pset>{met.index})); break;
-      case ipc::kZoneKmsg: paint_message(segment_.at(Handle<Kmsg>{met.index})); break;
-      case ipc::kZoneRequest: paint_request(segment_.at(Handle<Request>{met.index})); break;
-      case ipc::kZoneSubset: paint_namespace(segment_.at(Handle<Subset>{met.index})); break;
-      case ipc::kZoneData: say("data %s\n", data(met.index).c_str()); break;
-      default: say("element of zone %u\n", met.zone); break;
+      case ipc::kZoneSpace:
+        paint_space(Handle<Space>{met.index});
+        break;
+      case ipc::kZonePort:
+        paint_port(segment_.at(Handle<Port>{met.index}));
+        break;
+      case ipc::kZonePset:
+        paint_set(segment_.at(Handle<Pset>{met.index}));
+        break;
+      case ipc::kZoneKmsg:
+        paint_message(segment_.at(Handle<Kmsg>{met.index}));
+        break;
+      case ipc::kZoneRequest:
+        paint_request(segment_.at(Handle<Request>{met.index}));
+        break;
+      case ipc::kZoneSubset:
+        paint_namespace(segment_.at(Handle<Subset>{met.index}));
+        break;
+      case ipc::kZoneData:
+        say("data %s\n", data(met.index).c_str());
+        break;
+      default:
+        say("element of zone %u\n", met.zone);
+        break;
     }
   }
 
   void paint_space(Handle<Space> handle) {
     const Space& it = segment_.at(handle);
-    say("space of task %u: state %u size %u used %u sends %u\n", it.task.get(), it.state.get(), it.table_size.get(),
-        it.used.get(), it.sends.get());
+    say("space of task %u: state %u size %u used %u sends %u\n", it.task.get(), it.state.get(),
+        it.table_size.get(), it.used.get(), it.sends.get());
     for (uint32_t i = 1; i < it.table_size; i++) {
       const Entry& entry = ipc::entry_at(segment_, handle, i);
       if (entry.type() == 0) continue;
@@ -184,11 +205,14 @@ class Painter {
   }
 
   void paint_port(const Port& it) {
-    say("port: refs %u state %x srights %u sorights %u mscount %u seqno %u limit %u count %u name %x context %llx\n",
+    say("port: refs %u state %x srights %u sorights %u mscount %u seqno %u limit %u count %u name %x context "
+        "%llx\n",
         it.refs.get(), it.state.get(), it.srights.get(), it.sorights.get(), it.mscount.get(), it.seqno.get(),
-        it.qlimit.get(), it.msgcount.get(), it.receiver_name.get(), static_cast<unsigned long long>(it.context.get()));
+        it.qlimit.get(), it.msgcount.get(), it.receiver_name.get(),
+        static_cast<unsigned long long>(it.context.get()));
     say("  kind %x", it.kobject_type.get());
-    if (it.receiver != 0) say(" receiver %s", it.is(ipc::kPortInTransit) ? port(it.receiver) : space(it.receiver));
+    if (it.receiver != 0)
+      say(" receiver %s", it.is(ipc::kPortInTransit) ? port(it.receiver) : space(it.receiver));
     say(" armed %u requests %u\n", it.armed.get(), it.request_count.get());
     uint32_t walk = it.queue_head;
     for (unsigned i = 0; walk != 0 && i < kMost; i++, walk = segment_.element(ipc::kZoneKmsg, walk).link)
@@ -231,7 +255,8 @@ class Painter {
     for (unsigned i = 0; head != 0 && i < kMost && segment_.plausible(ipc::kZoneData, head); i++) {
       const Data& it = segment_.at(Handle<Data>{head});
       count_only(ipc::kZoneData, head);
-      for (uint32_t at = 0; at < it.used && at < ipc::kDataPayload; at++) hash = (hash ^ it.bytes[at]) * 0x100000001b3;
+      for (uint32_t at = 0; at < it.used && at < ipc::kDataPayload; at++)
+        hash = (hash ^ it.bytes[at]) * 0x100000001b3;
       bytes += it.used;
       head = it.link;
     }
@@ -248,7 +273,8 @@ class Painter {
       return;
     }
     say("message %d: bits %x size %u flags %x", it.id.get(), it.bits.get(), it.size.get(), it.flags.get());
-    say(" remote %s local %s taken %u given %u\n", port(it.remote), port(it.local), it.converted_in.get(), it.converted_out.get());
+    say(" remote %s local %s taken %u given %u\n", port(it.remote), port(it.local), it.converted_in.get(),
+        it.converted_out.get());
     if (it.body_head != 0) data(it.body_head);
     if ((it.bits & MACH_MSGH_BITS_COMPLEX) == 0) {
       if (it.body_head != 0 || it.size <= ipc::kHeaderSize) return;
@@ -286,7 +312,8 @@ class Painter {
 
   void paint_request(const Request& it) {
     say("request: state %u name %x orphan %u", it.state.get(), it.name.get(), it.orphan.get());
-    if (it.live()) say(" of %s on %s to %s kept %s", space(it.space), port(it.port), port(it.notify), message(it.kmsg));
+    if (it.live())
+      say(" of %s on %s to %s kept %s", space(it.space), port(it.port), port(it.notify), message(it.kmsg));
     say("\n");
   }
 
@@ -299,7 +326,8 @@ class Painter {
       for (unsigned i = 0; walk != 0 && i < kMost && segment_.plausible(ipc::kZoneService, walk); i++) {
         const Service& service = segment_.at(Handle<Service>{walk});
         count_only(ipc::kZoneService, walk);
-        say("  %.100s: %s owner %u flags %x\n", service.name, port(service.port), service.owner_pid.get(), service.flags.get());
+        say("  %.100s: %s owner %u flags %x\n", service.name, port(service.port), service.owner_pid.get(),
+            service.flags.get());
         walk = service.next;
       }
     }
@@ -326,7 +354,8 @@ std::string difference(const std::string& wanted, const std::string& found) {
   std::istringstream left(wanted), right(found);
   std::string one, other, text;
   for (unsigned said = 0; said < 6;) {
-    const bool more = static_cast<bool>(std::getline(left, one)), more_other = static_cast<bool>(std::getline(right, other));
+    const bool more = static_cast<bool>(std::getline(left, one)),
+               more_other = static_cast<bool>(std::getline(right, other));
     if (!more && !more_other) break;
     if (!more) one.clear();
     if (!more_other) other.clear();

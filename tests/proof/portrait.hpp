@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a segment means, in words: tasks, their names and rights, ports with their queues and counts, waiting threads, who
-// has what in hand. Two segments with the same portrait are the same to every program, whichever elements their objects
-// happen to occupy and whatever lies on free lists: objects are numbered in the order in which they are met.
+// What a segment means, in words: tasks, their names and rights, ports with their queues and counts, waiting
+// threads, who has what in hand. Two segments with the same portrait are the same to every program, whichever
+// elements their objects happen to occupy and whatever lies on free lists: objects are numbered in the order
+// in which they are met.
 #pragma once
 
 #include <string>

@@ -69,7 +69,8 @@ class Proof {
   Proof(const Listed& listed, const Options& options, Row& row)
       : options_(options), row_(row), w_(*new World), scenario_(listed.make(w_)) {
     scenario_->stage();
-    World::require(!testing::UnitTest::GetInstance()->ad_hoc_test_result().Failed(), "what the scenario needs");
+    World::require(!testing::UnitTest::GetInstance()->ad_hoc_test_result().Failed(),
+                   "what the scenario needs");
     outcomes_ = scenario_->outcomes();
     victim_ = scenario_->victim();
   }
@@ -82,15 +83,17 @@ class Proof {
     base_ = &base;
     unsigned naps = 0;
     auto asleep = [&] { scenario_->asleep(naps++); };
-    Stepper stepper(w_.segment(), [this] { scenario_->trap(); },
-                    scenario_->may_sleep() ? std::function<void()>(asleep) : nullptr);
+    Stepper stepper(
+        w_.segment(), [this] { scenario_->trap(); },
+        scenario_->may_sleep() ? std::function<void()>(asleep) : nullptr);
     stepper.patience_ns = options_.hang_ns;
     course_ = stepper.pass(base, saboteur());
     row_.steps = course_.steps;
     row_.changes = course_.moments.size();
     row_.states = course_.states.size();
     if (!course_.failure.empty()) add_finding(row_, course_.steps, Way::launchd, course_.failure, "");
-    if (course_.failure.empty() && options_.kills != 0 && options_.sabotage.nth == 0) kill_some(stepper, naps);
+    if (course_.failure.empty() && options_.kills != 0 && options_.sabotage.nth == 0)
+      kill_some(stepper, naps);
     base.restore_all(w_.segment());
     recover_all();
     row_.done = 1;
@@ -100,8 +103,8 @@ class Proof {
   // Runs after each step, before anybody has seen what it did.
   test::Tamper saboteur() {
     if (options_.sabotage.nth == 0) return nullptr;
-    auto& word = *reinterpret_cast<Hint<uint32_t>*>(reinterpret_cast<std::byte*>(&w_.segment().slot(victim_)) +
-                                                    options_.sabotage.offset);
+    auto& word = *reinterpret_cast<Hint<uint32_t>*>(
+        reinterpret_cast<std::byte*>(&w_.segment().slot(victim_)) + options_.sabotage.offset);
     return [this, &word, last = word.load(), seen = 0u]() mutable {
       const uint32_t now = word.load();
       if (now > last && ++seen == options_.sabotage.nth) {
@@ -113,7 +116,8 @@ class Proof {
     };
   }
 
-  // ------------------------------------------------------------------------------------------------- real kills
+  // ------------------------------------------------------------------------------------------------- real
+  // kills
 
   void kill_some(Stepper& stepper, unsigned& naps) {
     std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ull + course_.steps);
@@ -146,7 +150,8 @@ class Proof {
     // A step that waited for time to pass may be one of several: then any state of the pass will do.
     const bool known = course_.states.count(left.hash()) != 0;
     const bool comparable = !scenario_->differs_each_time();
-    if (comparable && (!known || (counted && left.hash() != expected && !scenario_->may_sleep() && !scenario_->takes_time())))
+    if (comparable && (!known || (counted && left.hash() != expected && !scenario_->may_sleep() &&
+                                  !scenario_->takes_time())))
       add_finding(row_, killed.steps, Way::launchd,
                   known ? "a real SIGKILL left another state than the step it came after"
                         : "a real SIGKILL left a state that no step had left",
@@ -163,9 +168,11 @@ class Proof {
     return hash;
   }
 
-  // -------------------------------------------------------------------------------------------------- recovering
+  // --------------------------------------------------------------------------------------------------
+  // recovering
 
-  // Children do it, one after the other where one breaks down, each beginning behind where the last one ended.
+  // Children do it, one after the other where one breaks down, each beginning behind where the last one
+  // ended.
   void recover_all() {
     row_.at = 0;
     row_.way = 0;
@@ -173,7 +180,8 @@ class Proof {
     const int said = memfd_create("said", 0);
     for (unsigned children = 0; row_.at != kEnd && row_.violations < options_.enough; children++) {
       if (children == kBreakdowns) {
-        add_finding(row_, step_of(row_.at), Way::launchd, "recovery breaks down again and again: the rest is left out", "");
+        add_finding(row_, step_of(row_.at), Way::launchd,
+                    "recovery breaks down again and again: the rest is left out", "");
         break;
       }
       if (ftruncate(said, 0) != 0 || lseek(said, 0, SEEK_SET) != 0) break;
@@ -296,7 +304,8 @@ class Proof {
     if (ordered && outcome < row_.rank[w] && wrong.empty())
       wrong.push_back("recovered to \"" + outcomes_[outcome] + "\" after an earlier state had come to \"" +
                       outcomes_[row_.rank[w]] + "\"");
-    if (at == 0 && outcome != 0) wrong.push_back("nothing was done, and recovery made it \"" + outcomes_[outcome] + "\"");
+    if (at == 0 && outcome != 0)
+      wrong.push_back("nothing was done, and recovery made it \"" + outcomes_[outcome] + "\"");
     if (ordered && wrong.empty()) row_.rank[w] = outcome;
     if (ordered && at == course_.moments.size() && course_.failure.empty() && outcome + 1 != outcomes_.size())
       wrong.push_back("all was done, and recovery made it \"" + outcomes_[outcome] + "\"");
@@ -314,11 +323,12 @@ class Proof {
     add_finding(row_, step_of(at), way, all, where);
   }
 
-  // ----------------------------------------------------------------------------------------------------- judging
+  // -----------------------------------------------------------------------------------------------------
+  // judging
 
   struct Look {
     bool known = false;
-    std::string portrait, after;      // when the victim is recovered, and when its task has ended
+    std::string portrait, after;   // when the victim is recovered, and when its task has ended
     std::vector<uint32_t> census;  // then
   };
 
@@ -329,7 +339,8 @@ class Proof {
     if (seen != 0) word.store((seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
   }
 
-  // Recovers a copy and says what came of it. `also_dead`: another thread that died with the victim, its recoverer.
+  // Recovers a copy and says what came of it. `also_dead`: another thread that died with the victim, its
+  // recoverer.
   unsigned judge(const Image& state, Way way, uint32_t also_dead, std::vector<std::string>* wrong) {
     Segment& segment = w_.segment();
     state.restore(segment);
@@ -366,13 +377,16 @@ class Proof {
     left.back() -= still_there(also_dead, way);
     for (size_t zone = 0; zone < left.size(); zone++)
       judge.equal(fresh[zone], left[zone],
-                  zone < kMaxZones ? "elements of zone " + std::to_string(zone) + " in the end" : "threads in the end");
+                  zone < kMaxZones ? "elements of zone " + std::to_string(zone) + " in the end"
+                                   : "threads in the end");
     if (wrong != nullptr) *wrong = judge.wrong();
     return outcome;
   }
 
   // Which of launchd and its heir live on.
-  uint32_t still_there(uint32_t also_dead, Way way) const { return also_dead != 0 || way == Way::peer_dies ? 1 : 2; }
+  uint32_t still_there(uint32_t also_dead, Way way) const {
+    return also_dead != 0 || way == Way::peer_dies ? 1 : 2;
+  }
 
   void peer_first(Way way, Judge& judge) {
     Segment& segment = w_.segment();
@@ -404,7 +418,8 @@ class Proof {
       for (const Frame& frame : slot.frames) {
         const bool granted = frame.state >= ipc::kGrantMessage;
         if (granted && frame.wake.load() != frame.epoch)
-          judge.expect(false, std::string(when) + ": thread " + std::to_string(i) + " was granted something and not woken");
+          judge.expect(false, std::string(when) + ": thread " + std::to_string(i) +
+                                  " was granted something and not woken");
       }
     }
     for (uint32_t i = 1; i < segment.zone(ipc::kZonePort).carved; i++) {
@@ -423,16 +438,18 @@ class Proof {
       known = look;
       return;
     }
-    if (known.census != look.census) judge.expect(false, "other numbers of elements than with the same outcome before");
+    if (known.census != look.census)
+      judge.expect(false, "other numbers of elements than with the same outcome before");
     if (!scenario_->same_portraits()) return;
     if (known.portrait != look.portrait)
-      judge.expect(false, "looks different from the same outcome before:\n" + difference(known.portrait, look.portrait));
+      judge.expect(false, "looks different from the same outcome before:\n" +
+                              difference(known.portrait, look.portrait));
     else if (known.after != look.after)
-      judge.expect(false,
-                   "looks different after the task's end:\n" + difference(known.after, look.after));
+      judge.expect(false, "looks different after the task's end:\n" + difference(known.after, look.after));
   }
 
-  // ---------------------------------------------------------------------------------------- the recoverer's death
+  // ---------------------------------------------------------------------------------------- the recoverer's
+  // death
 
   // Launchd recovers this state and dies on the way, at every step.
   void recover_recovery(const Image& state, uint32_t at) {
@@ -471,8 +488,8 @@ class Proof {
       std::string all;
       for (const std::string& one : wrong) all += (all.empty() ? "" : "; ") + one;
       add_finding(row_, step_of(at), Way::launchd, "its recoverer died: " + all,
-                  "recovery step " + std::to_string(moment.step) + " in " + symbol_at(moment.instruction) + "; " +
-                      describe_thread(segment, launchd) + "; " + describe_thread(segment, victim_));
+                  "recovery step " + std::to_string(moment.step) + " in " + symbol_at(moment.instruction) +
+                      "; " + describe_thread(segment, launchd) + "; " + describe_thread(segment, victim_));
     }
   }
 
@@ -493,9 +510,12 @@ class Proof {
 
 const char* way_name(Way way) {
   switch (way) {
-    case Way::launchd: return "recovered by launchd";
-    case Way::peer_first: return "locks recovered by a peer";
-    default: return "locks recovered by a peer that died";
+    case Way::launchd:
+      return "recovered by launchd";
+    case Way::peer_first:
+      return "locks recovered by a peer";
+    default:
+      return "locks recovered by a peer that died";
   }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// One scenario, proven: stepped once, every distinct state recovered in each way, some states made by real kills, and
-// everything that results judged. Runs in a process of its own; what it finds it leaves in a Row of shared memory.
+// One scenario, proven: stepped once, every distinct state recovered in each way, some states made by real
+// kills, and everything that results judged. Runs in a process of its own; what it finds it leaves in a Row
+// of shared memory.
 //
-// The copies are recovered by a process that branches off from this one: it may crash or hang, which is a finding like
-// any other, and another goes on behind the state that was too much for it.
+// The copies are recovered by a process that branches off from this one: it may crash or hang, which is a
+// finding like any other, and another goes on behind the state that was too much for it.
 #pragma once
 
 #include <atomic>
@@ -38,7 +39,7 @@ struct Row {
   std::atomic<uint32_t> done;  // the scenario came to its end; what follows is true
   std::atomic<uint64_t> steps, changes, states, tried, violations;
   std::atomic<uint64_t> kills, kills_inside;
-  std::atomic<uint64_t> deep;  // recovered states of recoveries, in `tried` too
+  std::atomic<uint64_t> deep;                 // recovered states of recoveries, in `tried` too
   std::atomic<uint32_t> outcomes[kOutcomes];  // recovered copies that led to each
   uint32_t findings;
   Finding finding[kFindings];
@@ -56,13 +57,13 @@ struct Sabotage {
 };
 
 struct Options {
-  unsigned kills = 20;   // real SIGKILLs at random steps, and as many at random times
-  unsigned deep = 4;     // of so many states the recovery is stepped too, and the states of that recovered
-  bool ways = true;      // all of them; otherwise launchd's alone
+  unsigned kills = 20;  // real SIGKILLs at random steps, and as many at random times
+  unsigned deep = 4;    // of so many states the recovery is stepped too, and the states of that recovered
+  bool ways = true;     // all of them; otherwise launchd's alone
   uint64_t seed = 1;
   uint64_t hang_ns = 10'000'000'000;  // without progress for so long
-  uint64_t enough = UINT64_MAX;  // violations after which the rest is left out
-  Sabotage sabotage;     // breaks the kernel on purpose
+  uint64_t enough = UINT64_MAX;       // violations after which the rest is left out
+  Sabotage sabotage;                  // breaks the kernel on purpose
 };
 
 void prove(const Listed& listed, const Options& options, Row& row);

@@ -27,7 +27,7 @@ struct Plant {
 
 // One of each kind; each has to be noticed.
 constexpr Plant kPlants[] = {
-    {"send", {kLog, 16}, "an old value is not noted"},
+    {"send", {kLog, 15}, "an old value is not noted"},
     {"send-waiting", {offsetof(ThreadSlot, owed_count), 1}, "a wake is not owed"},
     {"send-memory", {kHold, 1}, "what is in hand is not noted"},
     {"send-waiting", {offsetof(ThreadSlot, held_count), 4}, "a lock is not noted"},
@@ -59,7 +59,8 @@ Planted prove_with(const Listed& listed, const Sabotage& sabotage, bool ways) {
   }
   int status = 0;
   waitpid(pid, &status, 0);
-  Planted result{row->violations, row->states, row->done != 0, row->findings != 0 ? row->finding[0].what : "", row->sabotaged};
+  Planted result{row->violations, row->states, row->done != 0, row->findings != 0 ? row->finding[0].what : "",
+                 row->sabotaged};
   munmap(row, sizeof(Row));
   return result;
 }
@@ -70,10 +71,12 @@ const Listed* find(const std::vector<Listed>& scenarios, const char* name) {
   return nullptr;
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, std::min<size_t>(text.find('\n'), 110)); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, std::min<size_t>(text.find('\n'), 110));
+}
 
-// Each log entry of a whole trap left out, one at a time. Some do no harm: the cell's value did not change, or it lies in
-// an element that the undo frees again.
+// Each log entry of a whole trap left out, one at a time. Some do no harm: the cell's value did not change,
+// or it lies in an element that the undo frees again.
 bool leave_out_each(const Listed& listed) {
   unsigned entries = 0, noticed = 0;
   for (unsigned nth = 1; nth < 1000; nth++) {
@@ -86,7 +89,8 @@ bool leave_out_each(const Listed& listed) {
            planted.violations != 0 ? first_line(planted.first).c_str() : "no harm");
     fflush(stdout);
   }
-  printf("self-check: %s: %u log entries, one left out at a time: %u noticed\n", listed.name, entries, noticed);
+  printf("self-check: %s: %u log entries, one left out at a time: %u noticed\n", listed.name, entries,
+         noticed);
   return noticed * 3 > entries;
 }
 

@@ -19,13 +19,16 @@ class Naming : public Scenario {
   bootstrap::Caller caller(TestTask& task) { return {task.handle(), task.space()}; }
   mach_port_name_t check_in(TestTask& task, mach_port_name_t bp, const char* service) {
     Name name;
-    World::require(bootstrap::check_in(task.thread(), caller(task), Name{bp}, ServiceName(service), name) == KERN_SUCCESS,
+    World::require(bootstrap::check_in(task.thread(), caller(task), Name{bp}, ServiceName(service), name) ==
+                       KERN_SUCCESS,
                    "a service");
     return name.value;
   }
   mach_port_name_t subset(TestTask& task, mach_port_name_t bp, mach_port_name_t requestor) {
     Name name;
-    World::require(bootstrap::subset(task.thread(), caller(task), Name{bp}, Name{requestor}, name) == KERN_SUCCESS, "a subset");
+    World::require(
+        bootstrap::subset(task.thread(), caller(task), Name{bp}, Name{requestor}, name) == KERN_SUCCESS,
+        "a subset");
     return name.value;
   }
   // The service of this name in the namespace of a port; nullptr: none.
@@ -117,7 +120,9 @@ class Register : public Naming {
     bp = w.bootstrap_port(a);
     port = a.port_with_send();
   }
-  void trap() override { bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port}); }
+  void trap() override {
+    bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port});
+  }
   unsigned outcome(Judge& judge) override {
     const bool bound = service(a, bp, "service") != nullptr;
     judge.equal(1 + bound, w.port(a, port)->srights.get(), "send rights");
@@ -208,7 +213,8 @@ constexpr Listed kBootstrap[] = {
     {"look-up", "from a subset", make_scenario<LookUp>},
     {"register", "a send right under a name", make_scenario<Register>},
     {"subset", "a namespace below", make_scenario<MakeSubset>},
-    {"subset-falls", "with services, and a namespace below, as its requestor dies", make_scenario<SubsetFalls>},
+    {"subset-falls", "with services, and a namespace below, as its requestor dies",
+     make_scenario<SubsetFalls>},
     {"service-dies", "its port is destroyed", make_scenario<ServiceDies>},
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests for notifications, registered, replaced, and fulfilled at once; and the one notification that carries a right.
+// Requests for notifications, registered, replaced, and fulfilled at once; and the one notification that
+// carries a right.
 #include "proof/messages.hpp"
 #include "proof/scenario.hpp"
 
@@ -72,7 +73,8 @@ class RequestReplaced : public Requesting {
   }
   void trap() override { a.notify(way, MACH_NOTIFY_DEAD_NAME, 1, watch); }
   unsigned outcome(Judge& judge) override {
-    const unsigned old_dead = w.queued(w.port(a, old), MACH_NOTIFY_SEND_ONCE), back = w.names(a, ipc::kTypeSendOnce);
+    const unsigned old_dead = w.queued(w.port(a, old), MACH_NOTIFY_SEND_ONCE),
+                   back = w.names(a, ipc::kTypeSendOnce);
     const ipc::Entry* entry = w.entry(a, way);
     judge.expect(entry != nullptr && entry->request != 0, "no request");
     if (entry == nullptr || entry->request == 0) return 0;
@@ -122,7 +124,8 @@ class RequestSendPossible : public Requesting {
     watch = a.allocate();
     port = b.allocate();
     way = b.give_send(port, a);
-    for (mach_msg_id_t i = 0; i < 5; i++) World::require(a.send(way, kCopySend, i) == MACH_MSG_SUCCESS, "a full queue");
+    for (mach_msg_id_t i = 0; i < 5; i++)
+      World::require(a.send(way, kCopySend, i) == MACH_MSG_SUCCESS, "a full queue");
   }
   void trap() override { a.notify(way, MACH_NOTIFY_SEND_POSSIBLE, 1, watch); }
   unsigned outcome(Judge& judge) override {
@@ -165,17 +168,22 @@ class PortDestroyed : public Scenario {
     const mach_port_name_t watch_there = b.allocate();
     watch = watch_there;
     const mach_port_name_t right = b.give(watch, kMakeSendOnce, a);
-    World::require(a.notify(port, MACH_NOTIFY_PORT_DESTROYED, 0, right, nullptr, kMoveSendOnce) == KERN_SUCCESS, "a request");
+    World::require(
+        a.notify(port, MACH_NOTIFY_PORT_DESTROYED, 0, right, nullptr, kMoveSendOnce) == KERN_SUCCESS,
+        "a request");
     World::require(c.send(theirs, kCopySend, 7) == MACH_MSG_SUCCESS, "a message");
     set = a.allocate(MACH_PORT_RIGHT_PORT_SET);
-    World::require(ipc::port_insert_member(a.thread(), a.space(), ipc::Name{port}, ipc::Name{set}) == KERN_SUCCESS, "a member");
+    World::require(
+        ipc::port_insert_member(a.thread(), a.space(), ipc::Name{port}, ipc::Name{set}) == KERN_SUCCESS,
+        "a member");
   }
   void trap() override { a.mod_refs(port, MACH_PORT_RIGHT_RECEIVE, -1); }
   unsigned outcome(Judge& judge) override {
     const bool there = w.entry(a, port) != nullptr;
     const Port* it = w.port(c, theirs);
     judge.expect(it != nullptr && it->active(), "the port has died");
-    judge.equal(!there, w.queued(w.port(b, watch), MACH_NOTIFY_PORT_DESTROYED), "PORT_DESTROYED notifications");
+    judge.equal(!there, w.queued(w.port(b, watch), MACH_NOTIFY_PORT_DESTROYED),
+                "PORT_DESTROYED notifications");
     judge.equal(!there, it->is(ipc::kPortInTransit), "the right is in transit");
     judge.equal(1u, w.queued(it, 7), "messages in the queue");
     return !there;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Receiving: the message is in the queue still, or it died with its receiver and its rights with it, or the rights are the
-// receiver's. What a sleeping receiver was given and did not take goes to the queue's head, or to the next receiver.
+// Receiving: the message is in the queue still, or it died with its receiver and its rights with it, or the
+// rights are the receiver's. What a sleeping receiver was given and did not take goes to the queue's head, or
+// to the next receiver.
 #include <string.h>
 
 #include "proof/messages.hpp"
@@ -37,7 +38,9 @@ class Receiving : public Scenario {
 class Receive : public Receiving {
  public:
   using Receiving::Receiving;
-  std::vector<std::string> outcomes() const override { return {"queued", "died with the receiver", "received"}; }
+  std::vector<std::string> outcomes() const override {
+    return {"queued", "died with the receiver", "received"};
+  }
   void stage() override {
     stage_ports();
     PlainMessage message({way, kCopySend, reply, kMakeSendOnce});
@@ -60,7 +63,9 @@ class ReceiveFromSet : public Receive {
   void stage() override {
     Receive::stage();
     set = a.allocate(MACH_PORT_RIGHT_PORT_SET);
-    World::require(ipc::port_insert_member(a.thread(), a.space(), ipc::Name{from}, ipc::Name{set}) == KERN_SUCCESS, "a member");
+    World::require(
+        ipc::port_insert_member(a.thread(), a.space(), ipc::Name{from}, ipc::Name{set}) == KERN_SUCCESS,
+        "a member");
   }
   void trap() override { a.receive(set); }
 
@@ -90,7 +95,8 @@ class ReceiveFromFull : public Receiving {
   }
 };
 
-// The receiver sleeps until a message comes, with another receiver behind it: what it does not take, that one gets.
+// The receiver sleeps until a message comes, with another receiver behind it: what it does not take, that one
+// gets.
 class ReceiveAsleep : public Receiving {
  public:
   using Receiving::Receiving;
@@ -151,13 +157,15 @@ class ReceivePorts : public Receiving {
  public:
   using Receiving::Receiving;
   std::vector<std::string> outcomes() const override {
-    return {"queued", "died whole", "died after the header", "died after one right", "died after two", "received"};
+    return {"queued",         "died whole", "died after the header", "died after one right",
+            "died after two", "received"};
   }
   void stage() override {
     stage_ports();
     for (auto& port : ports) port = c.allocate();
     const mach_port_name_t moved = c.give_send(ports[0], b), once = c.give(ports[1], kMakeSendOnce, b);
-    World::require(c.notify(ports[0], MACH_NOTIFY_NO_SENDERS, 0, ports[2]) == KERN_SUCCESS, "a no-senders request");
+    World::require(c.notify(ports[0], MACH_NOTIFY_NO_SENDERS, 0, ports[2]) == KERN_SUCCESS,
+                   "a no-senders request");
     made = b.allocate();
     World::require(b.notify(made, MACH_NOTIFY_NO_SENDERS, 1, made) == KERN_SUCCESS, "a no-senders request");
     PortsMessage message({way, kCopySend, reply, kMakeSendOnce});
@@ -172,11 +180,13 @@ class ReceivePorts : public Receiving {
     const unsigned made_dead = w.queued(w.port(b, made), MACH_NOTIFY_NO_SENDERS);
     const unsigned sends = w.names(a, ipc::kTypeSend), onces = w.names(a, ipc::kTypeSendOnce);
     if (queued != 0) {
-      judge.equal(0u, no_senders + once_dead + made_dead + sends + onces + told(), "rights outside the message");
+      judge.equal(0u, no_senders + once_dead + made_dead + sends + onces + told(),
+                  "rights outside the message");
       return 0;
     }
     judge.equal(1, w.port(c, ports[1])->sorights.get(), "send-once rights");
-    judge.equal(4u, no_senders + once_dead + made_dead + sends + onces + told(), "rights received, and ends told");
+    judge.equal(4u, no_senders + once_dead + made_dead + sends + onces + told(),
+                "rights received, and ends told");
     if (told() != 0) return judge.equal(0u, sends + onces, "rights received before the header's"), 1;
     if (no_senders != 0) return 2;
     if (once_dead != 0) return 3;
@@ -191,7 +201,9 @@ class ReceivePorts : public Receiving {
 class ReceiveReceiveRight : public Receiving {
  public:
   using Receiving::Receiving;
-  std::vector<std::string> outcomes() const override { return {"queued", "died whole", "died after the header", "received"}; }
+  std::vector<std::string> outcomes() const override {
+    return {"queued", "died whole", "died after the header", "received"};
+  }
   void stage() override {
     stage_ports();
     const mach_port_name_t moved = b.port_with_send();
@@ -247,7 +259,8 @@ class ReceiveArray : public Receiving {
  public:
   using Receiving::Receiving;
   std::vector<std::string> outcomes() const override {
-    return {"queued", "died whole", "died after the header", "died after one right", "died after two", "received"};
+    return {"queued",         "died whole", "died after the header", "died after one right",
+            "died after two", "received"};
   }
   void stage() override {
     stage_ports();
@@ -255,7 +268,8 @@ class ReceiveArray : public Receiving {
     for (unsigned i = 0; i < 3; i++) {
       ports[i] = c.allocate();
       names[i] = c.give_send(ports[i], b);
-      World::require(c.notify(ports[i], MACH_NOTIFY_NO_SENDERS, 0, ports[i]) == KERN_SUCCESS, "a no-senders request");
+      World::require(c.notify(ports[i], MACH_NOTIFY_NO_SENDERS, 0, ports[i]) == KERN_SUCCESS,
+                     "a no-senders request");
     }
     ArrayMessage message({way, kCopySend, reply, kMakeSendOnce}, names, 3, kMoveSend);
     World::require(send(b, message) == MACH_MSG_SUCCESS, "a message");
@@ -298,7 +312,8 @@ class SendAndReceive : public Scenario {
  public:
   using Scenario::Scenario;
   std::vector<std::string> outcomes() const override {
-    return {"not sent", "requested", "answered", "answer died with the receiver", "died after the header", "received"};
+    return {"not sent", "requested", "answered", "answer died with the receiver", "died after the header",
+            "received"};
   }
   bool may_sleep() const override { return true; }
   void stage() override {
@@ -364,13 +379,16 @@ class ReceiveFires : public Receiving {
     stage_ports();
     for (mach_msg_id_t i = 0; i < 5; i++)
       World::require(b.send(way, kCopySend, 100, reply, kMakeSendOnce) == MACH_MSG_SUCCESS, "a full queue");
-    World::require(b.notify(way, MACH_NOTIFY_SEND_POSSIBLE, 1, reply) == KERN_SUCCESS, "a send-possible request");
+    World::require(b.notify(way, MACH_NOTIFY_SEND_POSSIBLE, 1, reply) == KERN_SUCCESS,
+                   "a send-possible request");
   }
   void trap() override { a.receive(from); }
   unsigned outcome(Judge& judge) override {
-    const unsigned queued = w.queued(source(), 100), fired = w.queued(reply_port(), MACH_NOTIFY_SEND_POSSIBLE);
+    const unsigned queued = w.queued(source(), 100),
+                   fired = w.queued(reply_port(), MACH_NOTIFY_SEND_POSSIBLE);
     const unsigned names = w.names(a, ipc::kTypeSendOnce);
-    judge.equal(queued + names + told() + source()->armed + fired, reply_port()->sorights.get(), "send-once rights");
+    judge.equal(queued + names + told() + source()->armed + fired, reply_port()->sorights.get(),
+                "send-once rights");
     judge.equal(1, source()->armed + fired, "the request and its notification");
     judge.equal(5u, queued + names + told(), "reply rights");
     if (queued == 5) return judge.equal(0u, fired, "notifications too early"), 0;
@@ -385,7 +403,8 @@ constexpr Listed kReceive[] = {
     {"receive-asleep", "asleep until a message comes", make_scenario<ReceiveAsleep>},
     {"receive-two", "the same, with another receiver behind", make_scenario<ReceiveBeforeAnother>},
     {"receive-ports", "three rights of all kinds", make_scenario<ReceivePorts>},
-    {"receive-receive-right", "a receive right that has a queue and is watched", make_scenario<ReceiveReceiveRight>},
+    {"receive-receive-right", "a receive right that has a queue and is watched",
+     make_scenario<ReceiveReceiveRight>},
     {"receive-memory", "out-of-line memory", make_scenario<ReceiveMemory>},
     {"receive-array", "an out-of-line array of rights", make_scenario<ReceiveArray>},
     {"receive-too-large", "into a buffer that is too small", make_scenario<ReceiveTooLarge>},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mach_port calls: made, dropped, moved. Most are one transaction, so that there is a before and an after; where a
-// right is in hand between two, it may die there.
+// The mach_port calls: made, dropped, moved. Most are one transaction, so that there is a before and an
+// after; where a right is in hand between two, it may die there.
 #include "ipc/kmsg.hpp"
 #include "proof/messages.hpp"
 #include "proof/scenario.hpp"
@@ -102,14 +102,16 @@ class ModRefsSend : public Scenario {
     watch = b.allocate();
     name_watch = a.allocate();
     World::require(b.notify(port, MACH_NOTIFY_NO_SENDERS, 0, watch) == KERN_SUCCESS, "a no-senders request");
-    World::require(a.notify(way, MACH_NOTIFY_DEAD_NAME, 1, name_watch) == KERN_SUCCESS, "a dead-name request");
+    World::require(a.notify(way, MACH_NOTIFY_DEAD_NAME, 1, name_watch) == KERN_SUCCESS,
+                   "a dead-name request");
   }
   void trap() override { a.mod_refs(way, MACH_PORT_RIGHT_SEND, -1); }
   unsigned outcome(Judge& judge) override {
     const bool there = w.entry(a, way) != nullptr;
     judge.equal(there, w.port(b, port)->srights.get(), "send rights");
     judge.equal(!there, w.queued(w.port(b, watch), MACH_NOTIFY_NO_SENDERS), "NO_SENDERS notifications");
-    judge.equal(!there, w.queued(w.port(a, name_watch), MACH_NOTIFY_PORT_DELETED), "PORT_DELETED notifications");
+    judge.equal(!there, w.queued(w.port(a, name_watch), MACH_NOTIFY_PORT_DELETED),
+                "PORT_DELETED notifications");
     return !there;
   }
 
@@ -173,14 +175,16 @@ class ModRefsReceive : public Scenario {
       names.push_back(a.give_send(port, *task));
       watches.push_back(task->allocate());
       holders.push_back(task);
-      World::require(task->notify(names.back(), MACH_NOTIFY_DEAD_NAME, 1, watches.back()) == KERN_SUCCESS, "a request");
+      World::require(task->notify(names.back(), MACH_NOTIFY_DEAD_NAME, 1, watches.back()) == KERN_SUCCESS,
+                     "a request");
     }
   }
   void trap() override { a.mod_refs(port, MACH_PORT_RIGHT_RECEIVE, -1); }
   unsigned outcome(Judge& judge) override {
     const bool there = (w.type(a, port) & ipc::kTypeReceive) != 0;
     for (size_t i = 0; i < names.size(); i++) {
-      judge.equal(!there, w.queued(w.port(*holders[i], watches[i]), MACH_NOTIFY_DEAD_NAME), "DEAD_NAME notifications");
+      judge.equal(!there, w.queued(w.port(*holders[i], watches[i]), MACH_NOTIFY_DEAD_NAME),
+                  "DEAD_NAME notifications");
       const Port* theirs = w.port(*holders[i], names[i]);
       judge.equal(there, theirs != nullptr && theirs->active(), "the port lives");
     }
@@ -194,8 +198,8 @@ class ModRefsReceive : public Scenario {
   std::vector<TestTask*> holders;
 };
 
-// A port with all that a port can have: messages with rights in the queue, sets, a sleeping receiver and a blocked
-// sender, requests.
+// A port with all that a port can have: messages with rights in the queue, sets, a sleeping receiver and a
+// blocked sender, requests.
 class Destroy : public Scenario {
  public:
   using Scenario::Scenario;
@@ -206,7 +210,8 @@ class Destroy : public Scenario {
     const mach_port_name_t from_c = a.give_send(port, c);
     for (auto& set : sets) {
       set = a.allocate(MACH_PORT_RIGHT_PORT_SET);
-      World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}) == KERN_SUCCESS, "a member");
+      World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}) == KERN_SUCCESS,
+                     "a member");
     }
     reply = b.allocate();
     gift = b.port_with_send();
@@ -214,7 +219,8 @@ class Destroy : public Scenario {
     watch = c.allocate();
     World::require(c.notify(theirs, MACH_NOTIFY_DEAD_NAME, 1, watch) == KERN_SUCCESS, "a request");
     World::require(c.notify(from_c, MACH_NOTIFY_DEAD_NAME, 1, watch) == KERN_SUCCESS, "a request");
-    World::require(a.notify(port, MACH_NOTIFY_NO_SENDERS, 5, a.allocate()) == KERN_SUCCESS, "a no-senders request");
+    World::require(a.notify(port, MACH_NOTIFY_NO_SENDERS, 5, a.allocate()) == KERN_SUCCESS,
+                   "a no-senders request");
     PortsMessage message({way, kCopySend, reply, kMakeSendOnce});
     message.carry(gift, kMoveReceive);
     World::require(send(b, message) == MACH_MSG_SUCCESS, "a message");
@@ -225,8 +231,10 @@ class Destroy : public Scenario {
   void trap() override { a.destroy(port); }
   unsigned outcome(Judge& judge) override {
     const bool there = w.entry(a, port) != nullptr;
-    judge.equal(there ? 0u : 5u, w.queued(w.port(b, reply), MACH_NOTIFY_SEND_ONCE), "reply rights whose end was told");
-    judge.equal(there ? 0u : 2u, w.queued(w.port(c, watch), MACH_NOTIFY_DEAD_NAME), "DEAD_NAME notifications");
+    judge.equal(there ? 0u : 5u, w.queued(w.port(b, reply), MACH_NOTIFY_SEND_ONCE),
+                "reply rights whose end was told");
+    judge.equal(there ? 0u : 2u, w.queued(w.port(c, watch), MACH_NOTIFY_DEAD_NAME),
+                "DEAD_NAME notifications");
     judge.equal(there, w.sleeps(c), "the sender sleeps");
     judge.equal(there ? 2u : 0u, w.domain().in_use(ipc::kZoneLink), "memberships");
     return !there;
@@ -244,8 +252,8 @@ class DestroyManySets : public Scenario {
   void stage() override {
     port = a.port_with_send();
     for (unsigned i = 0; i < 11; i++)
-      World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{a.allocate(MACH_PORT_RIGHT_PORT_SET)}) ==
-                         KERN_SUCCESS,
+      World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port},
+                                             Name{a.allocate(MACH_PORT_RIGHT_PORT_SET)}) == KERN_SUCCESS,
                      "a member");
     second = w.task_thread(a);
     w.put_to_sleep(*second, [&] { second->receive(port, 0); });
@@ -273,7 +281,8 @@ class DestroySet : public Scenario {
     set = a.allocate(MACH_PORT_RIGHT_PORT_SET);
     for (unsigned i = 0; i < 10; i++) {
       const mach_port_name_t port = a.port_with_send();
-      World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}) == KERN_SUCCESS, "a member");
+      World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}) == KERN_SUCCESS,
+                     "a member");
       if (i < 2) a.send(port, kCopySend, 1);
     }
     second = w.task_thread(a);
@@ -350,11 +359,14 @@ class ExtractReceive : public Scenario {
 class InsertMember : public Scenario {
  public:
   using Scenario::Scenario;
-  std::vector<std::string> outcomes() const override { return {"before", "a member, and the sleeper has a message"}; }
+  std::vector<std::string> outcomes() const override {
+    return {"before", "a member, and the sleeper has a message"};
+  }
   void stage() override {
     port = a.port_with_send();
     set = a.allocate(MACH_PORT_RIGHT_PORT_SET);
-    for (mach_msg_id_t i = 0; i < 3; i++) World::require(a.send(port, kCopySend, i) == MACH_MSG_SUCCESS, "a message");
+    for (mach_msg_id_t i = 0; i < 3; i++)
+      World::require(a.send(port, kCopySend, i) == MACH_MSG_SUCCESS, "a message");
     second = w.task_thread(a);
     w.put_to_sleep(*second, [&] { second->receive(set, 0); });
   }
@@ -385,7 +397,8 @@ class SendToManySets : public Scenario {
     mach_port_name_t set = 0;
     for (unsigned i = 0; i < 11; i++) {
       set = b.allocate(MACH_PORT_RIGHT_PORT_SET);
-      World::require(ipc::port_insert_member(b.thread(), b.space(), Name{port}, Name{set}) == KERN_SUCCESS, "a member");
+      World::require(ipc::port_insert_member(b.thread(), b.space(), Name{port}, Name{set}) == KERN_SUCCESS,
+                     "a member");
     }
     w.put_to_sleep(b, [&] { b.receive(set, 0); });
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sending: the message is not sent and its rights are where they were, or it dies with its sender before it was sent, and
-// its rights with it, or it is in the queue or with a receiver, whole. A reply right that dies is told to its port.
+// Sending: the message is not sent and its rights are where they were, or it dies with its sender before it
+// was sent, and its rights with it, or it is in the queue or with a receiver, whole. A reply right that dies
+// is told to its port.
 #include "proof/messages.hpp"
 #include "proof/scenario.hpp"
 
@@ -8,7 +9,8 @@ namespace portolan::proof {
 
 namespace {
 
-// `a` sends to a port of `b`; the reply right is made from a port of `c`'s, so that nothing of it depends on `a`.
+// `a` sends to a port of `b`; the reply right is made from a port of `c`'s, so that nothing of it depends on
+// `a`.
 class Sending : public Scenario {
  public:
   using Scenario::Scenario;
@@ -23,13 +25,14 @@ class Sending : public Scenario {
   const Port* reply_port() { return w.port(a, reply); }
   unsigned told() { return w.queued(reply_port(), MACH_NOTIFY_SEND_ONCE); }
 
-  // What is common: the sender's right is copied, so that it is there in any case; the reply right is nowhere, in the
-  // message, or its end was told.
+  // What is common: the sender's right is copied, so that it is there in any case; the reply right is
+  // nowhere, in the message, or its end was told.
   unsigned judge_rights(Judge& judge, bool sent, bool destroyed) {
     judge.equal(1, w.urefs(a, way), "the sender's references");
     judge.expect(reply_port() != nullptr, "the reply port is gone");
     if (reply_port() == nullptr) return 0;
-    judge.equal(sent || destroyed ? 1 : 0, reply_port()->sorights.get(), "send-once rights to the reply port");
+    judge.equal(sent || destroyed ? 1 : 0, reply_port()->sorights.get(),
+                "send-once rights to the reply port");
     judge.equal(destroyed ? 1 : 0, told(), "SEND_ONCE notifications");
     judge.equal(sent ? 2 : 1, target()->srights.get(), "send rights to the target");
     return 0;
@@ -109,7 +112,9 @@ class SendToSet : public Sending {
   void stage() override {
     stage_ports();
     set = b.allocate(MACH_PORT_RIGHT_PORT_SET);
-    World::require(ipc::port_insert_member(b.thread(), b.space(), ipc::Name{to}, ipc::Name{set}) == KERN_SUCCESS, "a member");
+    World::require(
+        ipc::port_insert_member(b.thread(), b.space(), ipc::Name{to}, ipc::Name{set}) == KERN_SUCCESS,
+        "a member");
     w.put_to_sleep(b, [&] { b.receive(set, 0); });
   }
   void trap() override {
@@ -132,7 +137,9 @@ class SendToSet : public Sending {
 class SendBlocked : public Sending {
  public:
   using Sending::Sending;
-  std::vector<std::string> outcomes() const override { return {"not sent", "died in hand", "died with a slot", "queued"}; }
+  std::vector<std::string> outcomes() const override {
+    return {"not sent", "died in hand", "died with a slot", "queued"};
+  }
   bool may_sleep() const override { return true; }
   void stage() override {
     stage_ports();
@@ -156,7 +163,8 @@ class SendBlocked : public Sending {
     judge.expect(left == 5 || left == 3, "other messages in the queue");
     const bool destroyed = told() == 1;
     judge.equal(1, w.urefs(a, way), "the sender's references");
-    judge.equal(queued == 1 || destroyed ? 1 : 0, reply_port()->sorights.get(), "send-once rights to the reply port");
+    judge.equal(queued == 1 || destroyed ? 1 : 0, reply_port()->sorights.get(),
+                "send-once rights to the reply port");
     judge.equal(received, !w.sleeps(c), "the other sender has its slot");
     // The other one was promised a slot and has not come yet.
     judge.equal(left + queued + (received ? 1 : 0), target()->msgcount.get(), "the queue's count");
@@ -174,7 +182,9 @@ class SendBlocked : public Sending {
 class SendTimesOut : public Sending {
  public:
   using Sending::Sending;
-  std::vector<std::string> outcomes() const override { return {"not sent", "died in hand", "died half given back", "given back"}; }
+  std::vector<std::string> outcomes() const override {
+    return {"not sent", "died in hand", "died half given back", "given back"};
+  }
   bool takes_time() const override { return true; }
   void stage() override {
     stage_ports();
@@ -226,7 +236,8 @@ class SendOnce : public Sending {
   }
 };
 
-// To a port that has died: the message is destroyed, and with it the reply right. The send-once right's name goes.
+// To a port that has died: the message is destroyed, and with it the reply right. The send-once right's name
+// goes.
 class SendSwallowed : public Sending {
  public:
   using Sending::Sending;
@@ -252,7 +263,9 @@ class SendSwallowed : public Sending {
 class SendToKernel : public Sending {
  public:
   using Sending::Sending;
-  std::vector<std::string> outcomes() const override { return {"not sent", "died in hand", "died in hand, numbered", "answered"}; }
+  std::vector<std::string> outcomes() const override {
+    return {"not sent", "died in hand", "died in hand, numbered", "answered"};
+  }
   void stage() override {
     way = w.bootstrap_port(a);
     reply = a.allocate();
@@ -276,7 +289,12 @@ class SendPorts : public Sending {
   using Sending::Sending;
   std::vector<std::string> outcomes() const override {
     // Whether the copied right, which is the first, was taken leaves no trace.
-    return {"not sent", "died before the second right", "died with two rights", "died with three", "died with four", "queued"};
+    return {"not sent",
+            "died before the second right",
+            "died with two rights",
+            "died with three",
+            "died with four",
+            "queued"};
   }
   void stage() override {
     stage_ports();
@@ -286,11 +304,15 @@ class SendPorts : public Sending {
     once = c.give(ports[2], kMakeSendOnce, a);
     made = a.allocate();
     for (int i = 0; i < 2; i++)
-      World::require(c.notify(ports[i], MACH_NOTIFY_NO_SENDERS, 0, ports[3]) == KERN_SUCCESS, "a no-senders request");
+      World::require(c.notify(ports[i], MACH_NOTIFY_NO_SENDERS, 0, ports[3]) == KERN_SUCCESS,
+                     "a no-senders request");
   }
   void trap() override {
     PortsMessage message({way, kCopySend, reply, kMakeSendOnce});
-    message.carry(copied, kCopySend).carry(moved, kMoveSend).carry(once, kMoveSendOnce).carry(made, kMakeSend);
+    message.carry(copied, kCopySend)
+        .carry(moved, kMoveSend)
+        .carry(once, kMoveSendOnce)
+        .carry(made, kMakeSend);
     send(a, message);
   }
   unsigned outcome(Judge& judge) override {
@@ -300,8 +322,10 @@ class SendPorts : public Sending {
     const unsigned make_taken = w.port(a, made)->mscount == 1;
     judge.equal(1, w.urefs(a, copied), "references of the copied right");
     judge.equal(1 + queued, w.port(c, ports[0])->srights.get(), "send rights to the first port");
-    judge.equal(move_taken && queued == 0, w.queued(w.port(c, ports[3]), MACH_NOTIFY_NO_SENDERS), "NO_SENDERS notifications");
-    judge.equal(once_taken && queued == 0, w.queued(w.port(c, ports[2]), MACH_NOTIFY_SEND_ONCE), "SEND_ONCE notifications");
+    judge.equal(move_taken && queued == 0, w.queued(w.port(c, ports[3]), MACH_NOTIFY_NO_SENDERS),
+                "NO_SENDERS notifications");
+    judge.equal(once_taken && queued == 0, w.queued(w.port(c, ports[2]), MACH_NOTIFY_SEND_ONCE),
+                "SEND_ONCE notifications");
     judge.equal(queued, w.port(a, made)->srights.get(), "send rights to the made one");
     if (queued == 1) {
       judge.equal(3, move_taken + once_taken + make_taken, "rights that went with the message");
@@ -322,14 +346,17 @@ class SendPorts : public Sending {
 class SendReceiveRight : public Sending {
  public:
   using Sending::Sending;
-  std::vector<std::string> outcomes() const override { return {"not sent", "died in hand", "port died in hand", "queued"}; }
+  std::vector<std::string> outcomes() const override {
+    return {"not sent", "died in hand", "port died in hand", "queued"};
+  }
   void stage() override {
     stage_ports();
     moved = a.port_with_send();
     theirs = a.give_send(moved, c);
     watch = c.allocate();
     World::require(c.notify(theirs, MACH_NOTIFY_DEAD_NAME, 1, watch) == KERN_SUCCESS, "a dead-name request");
-    World::require(a.send(moved, kCopySend, 7, watch_right(), kMoveSendOnce) == MACH_MSG_SUCCESS, "a message");
+    World::require(a.send(moved, kCopySend, 7, watch_right(), kMoveSendOnce) == MACH_MSG_SUCCESS,
+                   "a message");
   }
   void trap() override {
     PortsMessage message({way, kCopySend, reply, kMakeSendOnce});
@@ -381,7 +408,9 @@ class SendMemory : public Sending {
       size_t at = 0;
       for (Handle<ipc::Data> walk{d.word}; walk; walk.index = w.segment().at(walk).link) {
         const ipc::Data& piece = w.segment().at(walk);
-        judge.equal(0, at + piece.used > sizeof bytes ? 1 : __builtin_memcmp(piece.bytes, bytes + at, piece.used), "bytes");
+        judge.equal(
+            0, at + piece.used > sizeof bytes ? 1 : __builtin_memcmp(piece.bytes, bytes + at, piece.used),
+            "bytes");
         at += piece.used;
       }
       judge.equal(sizeof bytes, at, "bytes in the message");
@@ -408,7 +437,8 @@ class SendArray : public Sending {
     for (unsigned i = 0; i < 3; i++) {
       ports[i] = c.allocate();
       names[i] = c.give_send(ports[i], a);
-      World::require(c.notify(ports[i], MACH_NOTIFY_NO_SENDERS, 0, ports[i]) == KERN_SUCCESS, "a no-senders request");
+      World::require(c.notify(ports[i], MACH_NOTIFY_NO_SENDERS, 0, ports[i]) == KERN_SUCCESS,
+                     "a no-senders request");
     }
   }
   void trap() override {
@@ -467,7 +497,8 @@ class SendNotify : public Sending {
     watch = a.allocate();
     for (mach_msg_id_t i = 0; i < 5; i++)
       World::require(b.send(to, kMakeSend, i) == MACH_MSG_SUCCESS, "a full queue");
-    World::require(a.notify(way, MACH_NOTIFY_SEND_POSSIBLE, 0, watch) == KERN_SUCCESS, "a send-possible request");
+    World::require(a.notify(way, MACH_NOTIFY_SEND_POSSIBLE, 0, watch) == KERN_SUCCESS,
+                   "a send-possible request");
   }
   void trap() override {
     PlainMessage message({way, kCopySend, MACH_PORT_NULL, 0});
@@ -490,13 +521,15 @@ constexpr Listed kSend[] = {
     {"send-move", "the last send right moves; its name is watched", make_scenario<SendMove>},
     {"send-waiting", "to a receiver that waits on the port", make_scenario<SendToWaiting>},
     {"send-set", "to a receiver that waits on a set", make_scenario<SendToSet>},
-    {"send-blocked", "to a full queue, behind another sender, until there is room", make_scenario<SendBlocked>},
+    {"send-blocked", "to a full queue, behind another sender, until there is room",
+     make_scenario<SendBlocked>},
     {"send-timeout", "to a full queue, until time is up", make_scenario<SendTimesOut>},
     {"send-once", "through a send-once right", make_scenario<SendOnce>},
     {"send-swallowed", "through a send-once right whose port is dead", make_scenario<SendSwallowed>},
     {"send-kernel", "to a kernel object, which answers", make_scenario<SendToKernel>},
     {"send-ports", "with four rights of all kinds", make_scenario<SendPorts>},
-    {"send-receive-right", "with a receive right that has a queue and is watched", make_scenario<SendReceiveRight>},
+    {"send-receive-right", "with a receive right that has a queue and is watched",
+     make_scenario<SendReceiveRight>},
     {"send-memory", "with out-of-line memory", make_scenario<SendMemory>},
     {"send-array", "with an out-of-line array of rights", make_scenario<SendArray>},
     {"send-long", "with a body of several pieces", make_scenario<SendLong>},

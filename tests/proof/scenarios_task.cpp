@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks and threads begin and end. The victim is often a reaper: launchd's work, done by a thread that is itself killed at
-// every step, and finished by another.
+// Tasks and threads begin and end. The victim is often a reaper: launchd's work, done by a thread that is
+// itself killed at every step, and finished by another.
 #include <mach/task_special_ports.h>
 
 #include "ipc/kernel.hpp"
@@ -20,15 +20,17 @@ using ipc::Name;
 // A thread that belongs to no task.
 class Reaping : public Scenario {
  public:
-  explicit Reaping(World& world) : Scenario(world) { World::require(other.attach(w.segment(), 0), "another reaper"); }
+  explicit Reaping(World& world) : Scenario(world) {
+    World::require(other.attach(w.segment(), 0), "another reaper");
+  }
   uint32_t victim() override { return other.index(); }
 
  protected:
   Thread other;
 };
 
-// A task ends that has a name of every kind, messages with rights in its queues, special ports, a service, requests, and
-// others who watch.
+// A task ends that has a name of every kind, messages with rights in its queues, special ports, a service,
+// requests, and others who watch.
 class Terminate : public Reaping {
  public:
   using Reaping::Reaping;
@@ -59,17 +61,20 @@ class Terminate : public Reaping {
     a.allocate(MACH_PORT_RIGHT_DEAD_NAME);
     // Sets, requests of its own, a service.
     const mach_port_name_t set = a.allocate(MACH_PORT_RIGHT_PORT_SET);
-    World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}) == KERN_SUCCESS, "a member");
+    World::require(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}) == KERN_SUCCESS,
+                   "a member");
     const mach_port_name_t held = b.give_send(b.allocate(), a);
     require_request(a, held, MACH_NOTIFY_DEAD_NAME, quiet);
     Name service;
-    World::require(bootstrap::check_in(a.thread(), {a.handle(), a.space()}, Name{bp}, bootstrap::ServiceName("service"),
-                                       service) == KERN_SUCCESS,
+    World::require(bootstrap::check_in(a.thread(), {a.handle(), a.space()}, Name{bp},
+                                       bootstrap::ServiceName("service"), service) == KERN_SUCCESS,
                    "a service");
-    World::require(task_set_special_port(a.thread(), a.handle(), TASK_ACCESS_PORT, a.space(), port) == KERN_SUCCESS,
-                   "a special port");
+    World::require(
+        task_set_special_port(a.thread(), a.handle(), TASK_ACCESS_PORT, a.space(), port) == KERN_SUCCESS,
+        "a special port");
     const mach_port_name_t registered[] = {port};
-    World::require(task_ports_register(a.thread(), a.handle(), a.space(), registered, 1) == KERN_SUCCESS, "a registered port");
+    World::require(task_ports_register(a.thread(), a.handle(), a.space(), registered, 1) == KERN_SUCCESS,
+                   "a registered port");
     // A thread of `a` is asleep when the end comes: it is dead, like all its threads.
     w.put_to_sleep(a, [&] { a.receive(quiet, 0); });
     declare_dead(w.segment(), a.thread().index());
@@ -79,7 +84,8 @@ class Terminate : public Reaping {
   unsigned outcome(Judge& judge) override {
     judge.equal(1u, w.queued(w.port(b, watch_b), MACH_NOTIFY_DEAD_NAME), "DEAD_NAME notifications to one");
     judge.equal(2u, w.queued(w.port(b, watch_b), MACH_NOTIFY_NO_SENDERS), "NO_SENDERS notifications");
-    judge.equal(2u, w.queued(w.port(c, watch_c), MACH_NOTIFY_DEAD_NAME), "DEAD_NAME notifications to the other");
+    judge.equal(2u, w.queued(w.port(c, watch_c), MACH_NOTIFY_DEAD_NAME),
+                "DEAD_NAME notifications to the other");
     judge.equal(2u, w.queued(w.port(b, reply), MACH_NOTIFY_SEND_ONCE), "send-once rights whose end was told");
     judge.equal(0u, w.domain().in_use(ipc::kZoneService), "services");
     judge.equal(2u, w.domain().in_use(ipc::kZoneTask), "tasks");
@@ -177,7 +183,8 @@ class RecoverPromised : public Reaping {
   void stage() override {
     to = b.allocate();
     const mach_port_name_t way = b.give_send(to, a), other_way = b.give_send(to, c);
-    for (mach_msg_id_t i = 0; i < 5; i++) World::require(b.send(to, kMakeSend, i) == MACH_MSG_SUCCESS, "a full queue");
+    for (mach_msg_id_t i = 0; i < 5; i++)
+      World::require(b.send(to, kMakeSend, i) == MACH_MSG_SUCCESS, "a full queue");
     w.put_to_sleep(a, [&] { a.send(way, kCopySend, 50, MACH_PORT_NULL, 0, 0); });
     w.put_to_sleep(c, [&] { c.send(other_way, kCopySend, 51, MACH_PORT_NULL, 0, 0); });
     b.receive(to);
@@ -258,8 +265,8 @@ class Claim : public Reaping {
   Handle<ipc::Task> made;
 };
 
-// A thread comes and goes: attach, its port, detach. Linux marks a dying thread's word if that bears its id; launchd finds
-// by their ids those it could not mark.
+// A thread comes and goes: attach, its port, detach. Linux marks a dying thread's word if that bears its id;
+// launchd finds by their ids those it could not mark.
 class AttachDetach : public Scenario {
  public:
   using Scenario::Scenario;

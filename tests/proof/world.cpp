@@ -93,7 +93,8 @@ void World::die_in(const std::function<void()>& call) {
 
 mach_port_name_t World::bootstrap_port(TestTask& task) {
   mach_port_name_t name = MACH_PORT_NULL;
-  require(task_get_special_port(task.thread(), task.handle(), TASK_BOOTSTRAP_PORT, task.space(), name) == KERN_SUCCESS,
+  require(task_get_special_port(task.thread(), task.handle(), TASK_BOOTSTRAP_PORT, task.space(), name) ==
+              KERN_SUCCESS,
           "a bootstrap port");
   return name;
 }
@@ -113,12 +114,14 @@ std::vector<uint32_t> World::census() {
   std::vector<uint32_t> counts;
   for (unsigned zone = 0; zone < kMaxZones; zone++) counts.push_back(domain_->in_use(zone));
   uint32_t slots = 0;
-  for (uint32_t i = 1; i < segment().header().threads_high.load(); i++) slots += segment().slot(i).state.load() != kSlotFree;
+  for (uint32_t i = 1; i < segment().header().threads_high.load(); i++)
+    slots += segment().slot(i).state.load() != kSlotFree;
   counts.push_back(slots);
   return counts;
 }
 
-// ------------------------------------------------------------------------------------------------------- looking
+// -------------------------------------------------------------------------------------------------------
+// looking
 
 const ipc::Entry* World::entry(TestTask& task, mach_port_name_t value) {
   const ipc::Name name{value};
@@ -173,7 +176,8 @@ unsigned World::queued(const Port* port, int32_t id) {
 }
 
 const ipc::Kmsg* World::first_queued(const Port* port) {
-  return port == nullptr || port->queue_head == 0 ? nullptr : &segment().at(Handle<ipc::Kmsg>{port->queue_head});
+  return port == nullptr || port->queue_head == 0 ? nullptr
+                                                  : &segment().at(Handle<ipc::Kmsg>{port->queue_head});
 }
 
 const Frame& World::frame(TestTask& task) { return segment().slot(task.thread().index()).frames[0]; }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The domain that a scenario plays in: the whole kernel, namespace and tasks included, with three tasks of one thread
-// each, a launchd, and an heir that takes over where launchd or a peer is to act besides. And eyes: functions that look
-// at the kernel's objects by the names that tasks have for them, without touching anything.
+// The domain that a scenario plays in: the whole kernel, namespace and tasks included, with three tasks of
+// one thread each, a launchd, and an heir that takes over where launchd or a peer is to act besides. And
+// eyes: functions that look at the kernel's objects by the names that tasks have for them, without touching
+// anything.
 //
 // By custom, `a` is the task that dies.
 #pragma once

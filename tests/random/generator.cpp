@@ -143,10 +143,11 @@ void Generator::fill(Call& c) {
       c.right = dice_.one_in(8) ? dice_.below(7) : 1;
       break;
     case Verb::construct: {
-      static constexpr uint32_t kFlags[] = {MPO_CONTEXT_AS_GUARD,  MPO_QLIMIT,        MPO_INSERT_SEND_RIGHT,
-                                            MPO_INSERT_SEND_RIGHT, MPO_STRICT,        MPO_IMPORTANCE_RECEIVER,
-                                            MPO_TEMPOWNER,         MPO_DENAP_RECEIVER};
-      for (uint32_t i = dice_.below(4); i > 0; i--) c.right |= kFlags[dice_.below(8)];
+      static constexpr uint32_t kFlags[] = {MPO_CONTEXT_AS_GUARD,    MPO_QLIMIT,    MPO_INSERT_SEND_RIGHT,
+                                            MPO_INSERT_SEND_RIGHT,   MPO_STRICT,    MPO_IMMOVABLE_RECEIVE,
+                                            MPO_IMPORTANCE_RECEIVER, MPO_TEMPOWNER, MPO_DENAP_RECEIVER};
+      for (uint32_t i = dice_.below(4); i > 0; i--)
+        c.right |= kFlags[dice_.below(static_cast<uint32_t>(std::size(kFlags)))];
       if (dice_.one_in(40)) c.right |= MPO_REPLY_PORT | MPO_EXCEPTION_PORT;
       if (dice_.one_in(60)) c.right |= MPO_SERVICE_PORT;
       c.delta = static_cast<int32_t>(dice_.one_in(20) ? odd_number() : dice_.below(4));
@@ -229,7 +230,7 @@ void Generator::fill(Call& c) {
     case Verb::guard:
     case Verb::swap_guard:
       c.value = dice_.below(3);
-      c.value2 = dice_.below(c.verb == Verb::guard ? 2 : 3);
+      c.value2 = dice_.below(c.verb == Verb::guard ? 4 : 3);
       c.name = pick(task, kReceive);
       break;
     case Verb::insert_member:

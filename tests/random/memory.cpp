@@ -169,6 +169,15 @@ static void name_seen(Outcome& outcome, Name name) {
   if (MACH_PORT_VALID(name)) outcome.names.push_back(name);
 }
 
+// What is no field of a descriptor says nothing (messages 1.4).
+static void clear_padding(Bytes& buffer, uint32_t at, uint8_t type) {
+  if (type == MACH_MSG_PORT_DESCRIPTOR) {
+    std::fill_n(buffer.begin() + at + 4, 6, uint8_t{0});
+  } else if (type == MACH_MSG_OOL_DESCRIPTOR || type == MACH_MSG_OOL_VOLATILE_DESCRIPTOR) {
+    buffer[at + 10] = 0;
+  }
+}
+
 void take_message(Outcome& outcome, const std::function<bool(uint64_t, uint64_t, Bytes&)>& read) {
   Bytes& buffer = outcome.buffer;
   mach_msg_header_t header;
@@ -180,6 +189,7 @@ void take_message(Outcome& outcome, const std::function<bool(uint64_t, uint64_t,
   uint32_t at = sizeof(mach_msg_base_t);
   for (uint32_t i = 0; i < count && at + 16 <= std::min<size_t>(header.msgh_size + 4, buffer.size()); i++) {
     Descriptor d = Descriptor::read(buffer, at);
+    clear_padding(buffer, at, d.type);
     if (d.type == MACH_MSG_PORT_DESCRIPTOR || d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR) {
       name_seen(outcome, d.name);
     } else if (d.address != 0) {

@@ -23,15 +23,15 @@ constexpr const char* kPreamble = R"(#include <mach/mach.h>
 // What all tasks see: whose turn it is, and the names that each step brought.
 static struct { volatile unsigned step, failed; pid_t pid[8]; mach_port_name_t n[%u][64]; } *s;
 static unsigned me;
-static int turn(unsigned step, unsigned task) { while (s->step != step) usleep(50); return me == task; }
+static inline int turn(unsigned step, unsigned task) { while (s->step != step) usleep(50); return me == task; }
 #define STEP(number, task) for (int go_ = turn(number, task); go_; go_ = 0, s->step = (number) + 1)
-static void check(int line, unsigned got, unsigned expected) {
+static inline void check(int line, unsigned got, unsigned expected) {
   if (got == expected) return;
   printf("line %%d: %%#x, expected %%#x\n", line, got, expected);
   s->failed = 1;
 }
 #define CHECK(got, expected) check(__LINE__, (unsigned)(got), (unsigned)(expected))
-static mach_port_t task_port(unsigned task) {
+static inline mach_port_t task_port(unsigned task) {
   mach_port_t port = MACH_PORT_NULL;
   if (task == me) return mach_task_self();
   CHECK(task_for_pid(mach_task_self(), s->pid[task], &port), KERN_SUCCESS);
@@ -41,38 +41,38 @@ static mach_port_t task_port(unsigned task) {
 // A message in the making, or received.
 static char m[16384] __attribute__((aligned(8)));
 static unsigned at;
-static void put(const void *data, unsigned size) { memcpy(m + at, data, size); at += size; }
-static void begin(unsigned bits, unsigned remote, unsigned local, unsigned voucher, int id) {
+static inline void put(const void *data, unsigned size) { memcpy(m + at, data, size); at += size; }
+static inline void begin(unsigned bits, unsigned remote, unsigned local, unsigned voucher, int id) {
   const mach_msg_header_t header = {bits, 0, remote, local, voucher, id};
   at = 0;
   put(&header, sizeof header);
 }
-static void word(unsigned value) { put(&value, sizeof value); }
-static void port(unsigned name, unsigned disposition) {
+static inline void word(unsigned value) { put(&value, sizeof value); }
+static inline void port(unsigned name, unsigned disposition) {
   mach_msg_port_descriptor_t d = {0};
   d.name = name, d.disposition = disposition & 0xff, d.type = MACH_MSG_PORT_DESCRIPTOR;
   put(&d, sizeof d);
 }
-static void guarded(unsigned name, unsigned disposition, unsigned flags, unsigned long context) {
+static inline void guarded(unsigned name, unsigned disposition, unsigned flags, unsigned long context) {
   mach_msg_guarded_port_descriptor_t d = {0};
   d.context = context, d.flags = flags & 0xffff, d.disposition = disposition & 0xff, d.name = name;
   d.type = MACH_MSG_GUARDED_PORT_DESCRIPTOR;
   put(&d, sizeof d);
 }
-static void memory(unsigned type, void *address, unsigned size, unsigned copy, int deallocate) {
+static inline void memory(unsigned type, void *address, unsigned size, unsigned copy, int deallocate) {
   mach_msg_ool_descriptor_t d = {0};
   d.address = address, d.size = size, d.copy = copy & 0xff, d.deallocate = deallocate != 0, d.type = type & 0xff;
   put(&d, sizeof d);
 }
-static void ports(void *address, unsigned count, unsigned disposition, unsigned copy, int deallocate) {
+static inline void ports(void *address, unsigned count, unsigned disposition, unsigned copy, int deallocate) {
   memory(MACH_MSG_OOL_PORTS_DESCRIPTOR, address, count, copy, deallocate);
   m[at - 6] = (char)disposition;
 }
-static void *fresh(unsigned size) {
+static inline void *fresh(unsigned size) {
   return mmap(NULL, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 // Keeps the names in the message in the buffer.
-static void brought(unsigned step) {
+static inline void brought(unsigned step) {
   const mach_msg_base_t *base = (const mach_msg_base_t *)m;
   const char *d = m + sizeof *base;
   unsigned k = 0;
@@ -90,7 +90,7 @@ static void brought(unsigned step) {
   }
 }
 
-static void run(void) {
+static inline void run(void) {
 )";
 
 std::string text(const Operand& operand) {

@@ -42,6 +42,7 @@ bool Reference::is_it(const model::Message& message) {
 Outcome Reference::perform(const Ready& ready, const Bytes& buffer, const Outcome& seen) {
   seen_ = &seen;
   ready_ = &ready;
+  model_.begin_call();
   Outcome out;
   if (ready.call.verb == Verb::send || ready.call.verb == Verb::receive) {
     out.code = message(ready, buffer, out);
@@ -179,7 +180,7 @@ mach_msg_return_t Reference::message(const Ready& r, Bytes buffer, Outcome& out)
   const bool sending = c.verb == Verb::send;
   if (!sending) buffer.assign(kBufferSize, kUntouched);
   if (c.message.unreadable) buffer.clear();
-  const uint64_t address = kernel_.arena().buffer_address();
+  const uint64_t address = c.message.unreadable ? kNowhere : kernel_.arena().buffer_address();
   const mach_msg_return_t code = sending ? model_.send(*tasks_[c.task], memory_, buffer, address,
                                                        static_cast<int>(c.option), r.send_size)
                                          : model_.receive(*tasks_[c.task], memory_, buffer, address,

@@ -8,7 +8,7 @@ namespace portolan::storm {
 const char* load(Calls& calls) {
   void* library = dlopen(PORTOLAN_LIBRARY, RTLD_NOW | RTLD_GLOBAL);
   if (library == nullptr) return dlerror();
-#define X(name)                                                                 \
+#define X(name)                                                            \
   calls.name = reinterpret_cast<decltype(&::name)>(dlsym(library, #name)); \
   if (calls.name == nullptr) return "the library lacks " #name;
   PORTOLAN_STORM_CALLS(X)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Portolan's public calls, from the shared library, which a process loads when it is to become a task: so its master, and
-// whoever is forked from that, is none before.
+// Portolan's public calls, from the shared library, which a process loads when it is to become a task: so its
+// master, and whoever is forked from that, is none before.
 #pragma once
 
 #include <mach/mach.h>
@@ -9,10 +9,11 @@
 
 namespace portolan::storm {
 
-#define PORTOLAN_STORM_CALLS(X)                                                                                     \
-  X(mach_msg) X(mach_msg_destroy) X(mach_port_allocate) X(mach_port_deallocate) X(mach_port_destroy)                \
-  X(mach_port_insert_right) X(mach_port_insert_member) X(mach_port_mod_refs) X(mach_port_type)                      \
-  X(mach_port_request_notification) X(bootstrap_check_in) X(bootstrap_look_up) X(vm_deallocate)
+#define PORTOLAN_STORM_CALLS(X)                                                                    \
+  X(mach_msg)                                                                                      \
+  X(mach_msg_destroy) X(mach_port_allocate) X(mach_port_deallocate) X(mach_port_destroy)           \
+      X(mach_port_insert_right) X(mach_port_insert_member) X(mach_port_mod_refs) X(mach_port_type) \
+          X(mach_port_request_notification) X(bootstrap_check_in) X(bootstrap_look_up) X(vm_deallocate)
 
 struct Calls {
 #define X(name) decltype(&::name) name = nullptr;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the storm's processes write down in memory that they share with their master, before and after each call, so that
-// whoever is killed leaves word of how far it was. Every message has a line here, by its sequence number.
+// What the storm's processes write down in memory that they share with their master, before and after each
+// call, so that whoever is killed leaves word of how far it was. Every message has a line here, by its
+// sequence number.
 //
-// Anonymous shared memory, zero at the start; everything is atomic; no locks. A process that dies leaves an announced
-// message that may or may not have been sent: the only thing about which nothing can be said.
+// Anonymous shared memory, zero at the start; everything is atomic; no locks. A process that dies leaves an
+// announced message that may or may not have been sent: the only thing about which nothing can be said.
 #pragma once
 
 #include <atomic>
@@ -20,13 +21,14 @@ inline constexpr uint64_t kMessagesMost = 1u << 26;
 enum MessageMarks : uint32_t {
   kAnnounced = 1,
   kSent = 2,
-  kRefused = 4,          // the call failed: nothing was sent
+  kRefused = 4,           // the call failed: nothing was sent
   kReceivedOnce = 0x100,  // counts from here on
 };
 
 struct Message {
   std::atomic<uint32_t> marks;
-  std::atomic<uint32_t> to;  // the life that it is for; 0: into a box, which is accounted for where it is opened
+  std::atomic<uint32_t>
+      to;  // the life that it is for; 0: into a box, which is accounted for where it is opened
 };
 
 enum class Fate : uint32_t { unborn, living, killed, finished };

@@ -46,12 +46,14 @@ class View {
   std::vector<uint32_t> census() const {
     std::vector<uint32_t> counts(kMaxZones);
     for (unsigned id = 0; id < kMaxZones; id++)
-      for (uint32_t i = 1; i < segment_.zone(id).carved; i++) counts[id] += segment_.element(id, i).allocated();
+      for (uint32_t i = 1; i < segment_.zone(id).carved; i++)
+        counts[id] += segment_.element(id, i).allocated();
     return counts;
   }
   unsigned threads() const {
     unsigned n = 0;
-    for (uint32_t i = 1; i < segment_.header().threads_high.load(); i++) n += segment_.slot(i).state.load() != kSlotFree;
+    for (uint32_t i = 1; i < segment_.header().threads_high.load(); i++)
+      n += segment_.slot(i).state.load() != kSlotFree;
     return n;
   }
   pid_t launchd() const {
@@ -89,7 +91,8 @@ class Master {
     return 1;
   }
 
-  // ------------------------------------------------------------------------------------------- beginning, ending
+  // ------------------------------------------------------------------------------------------- beginning,
+  // ending
 
   bool begin(const char* path) {
     int pipe_ends[2];
@@ -137,7 +140,8 @@ class Master {
     place.pid = pid;
   }
 
-  // ---------------------------------------------------------------------------------------------------- the storm
+  // ---------------------------------------------------------------------------------------------------- the
+  // storm
 
   void rage() {
     for (unsigned i = 0; i < plan_.processes; i++) spawn(i);
@@ -212,7 +216,8 @@ class Master {
       int status = 0;
       if (waitpid(place.pid, &status, WNOHANG) != place.pid) continue;
       if (ledger_->stage == kRunning || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "storm: process %d ended by itself, status %#x\n", place.pid.load(), static_cast<unsigned>(status));
+        fprintf(stderr, "storm: process %d ended by itself, status %#x\n", place.pid.load(),
+                static_cast<unsigned>(status));
         failed_++;
         ledger_->fate[place.life] = Fate::killed;
       }
@@ -226,7 +231,8 @@ class Master {
     ledger_->stage = kNothingNew;
     wait_for(30, [this] {
       for (unsigned i = 0; i < plan_.processes; i++)
-        if (ledger_->place[i].pid != 0 && (ledger_->place[i].ready == 0 || ledger_->place[i].client != 0)) return false;
+        if (ledger_->place[i].pid != 0 && (ledger_->place[i].ready == 0 || ledger_->place[i].client != 0))
+          return false;
       return true;
     });
     uint32_t idles[kPlacesMost];
@@ -258,7 +264,8 @@ class Master {
     }
   }
 
-  // --------------------------------------------------------------------------------------------------- adding up
+  // ---------------------------------------------------------------------------------------------------
+  // adding up
 
   int add_up() {
     // The dead are recovered and their tasks ended: one is left, the bystander.
@@ -294,7 +301,8 @@ class Master {
       received += times != 0;
       unknown += (marks & (kSent | kRefused)) == 0;
       if (times > 1 || (times != 0 && (marks & kRefused) != 0)) twice++;
-      if ((marks & kSent) != 0 && times == 0 && line.to != 0 && ledger_->fate[line.to] == Fate::finished) lost++;
+      if ((marks & kSent) != 0 && times == 0 && line.to != 0 && ledger_->fate[line.to] == Fate::finished)
+        lost++;
     }
     uint64_t odd_codes = 0;
     for (const Odd& odd : ledger_->odd) {
@@ -304,22 +312,27 @@ class Master {
       odd_codes += odd.times;
     }
     if (ledger_->spoiled != 0) printf("%llu messages were not what was sent\n", count(ledger_->spoiled));
-    if (failed_ != 0) printf("%llu processes ended by themselves\n", static_cast<unsigned long long>(failed_));
+    if (failed_ != 0)
+      printf("%llu processes ended by themselves\n", static_cast<unsigned long long>(failed_));
     printf("%u processes, %.1f s: %llu lives, %llu of launchd's killed\n", plan_.processes, raged_,
-           static_cast<unsigned long long>(ledger_->next_life.load()), static_cast<unsigned long long>(launchd_kills_));
-    printf("%llu messages sent, %llu received, %llu whose sender died in the call\n", static_cast<unsigned long long>(sent),
-           static_cast<unsigned long long>(received), static_cast<unsigned long long>(unknown));
-    printf("%llu calls: %llu answered, %llu whose end was told; %llu rights that wandered, %llu ports opened on their way, "
-           "%llu pieces of memory, %llu deaths told\n",
-           count(ledger_->requests), count(ledger_->answers), count(ledger_->ends), count(ledger_->tokens),
-           count(ledger_->boxes), count(ledger_->memories), count(ledger_->deaths));
+           static_cast<unsigned long long>(ledger_->next_life.load()),
+           static_cast<unsigned long long>(launchd_kills_));
+    printf("%llu messages sent, %llu received, %llu whose sender died in the call\n",
+           static_cast<unsigned long long>(sent), static_cast<unsigned long long>(received),
+           static_cast<unsigned long long>(unknown));
+    printf(
+        "%llu calls: %llu answered, %llu whose end was told; %llu rights that wandered, %llu ports opened on "
+        "their way, "
+        "%llu pieces of memory, %llu deaths told\n",
+        count(ledger_->requests), count(ledger_->answers), count(ledger_->ends), count(ledger_->tokens),
+        count(ledger_->boxes), count(ledger_->memories), count(ledger_->deaths));
     printf("fsck: %s\n", report.clean() ? "clean" : "BROKEN");
     printf("storm: %llu kills, %llu lost, %llu duplicated, %llu hung, %llu elements leaked\n",
            static_cast<unsigned long long>(kills_), static_cast<unsigned long long>(lost),
            static_cast<unsigned long long>(twice), static_cast<unsigned long long>(hung_),
            static_cast<unsigned long long>(elements));
-    const bool good = lost == 0 && twice == 0 && hung_ == 0 && elements == 0 && report.clean() && odd_codes == 0 &&
-                      ledger_->spoiled == 0 && failed_ == 0;
+    const bool good = lost == 0 && twice == 0 && hung_ == 0 && elements == 0 && report.clean() &&
+                      odd_codes == 0 && ledger_->spoiled == 0 && failed_ == 0;
     return good ? 0 : 1;
   }
   static unsigned long long count(const std::atomic<uint64_t>& value) { return value.load(); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The storm's master: fills the ring's places, kills at random, watches for who hangs, and adds up in the end. It is never
-// in the domain itself; a bystander, who does nothing, is there from first to last.
+// The storm's master: fills the ring's places, kills at random, watches for who hangs, and adds up in the
+// end. It is never in the domain itself; a bystander, who does nothing, is there from first to last.
 #pragma once
 
 #include <cstdint>

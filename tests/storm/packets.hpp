@@ -40,7 +40,8 @@ struct WithMemory {
   uint32_t pad;
   Note note;
 };
-static_assert(offsetof(Plain, note) % 8 == 0 && offsetof(WithPort, note) % 8 == 0 && offsetof(WithMemory, note) % 8 == 0);
+static_assert(offsetof(Plain, note) % 8 == 0 && offsetof(WithPort, note) % 8 == 0 &&
+              offsetof(WithMemory, note) % 8 == 0);
 
 union Buffer {
   mach_msg_header_t header;

@@ -87,7 +87,9 @@ class Actor {
     line.marks = kAnnounced;
     return true;
   }
-  void settle(const Note& note, bool sent) { self_.ledger.message[note.sequence].marks.fetch_or(sent ? kSent : kRefused); }
+  void settle(const Note& note, bool sent) {
+    self_.ledger.message[note.sequence].marks.fetch_or(sent ? kSent : kRefused);
+  }
 
   // The next living one of the ring. Looks its service up when that is another one than before.
   bool find_next() {
@@ -102,12 +104,15 @@ class Actor {
     Doing doing(self_, thread_, "bootstrap_look_up");
     mach_port_t right = MACH_PORT_NULL;
     const kern_return_t code = calls_.bootstrap_look_up(calls_.bootstrap, name, &right);
-    if (!expect(code, "bootstrap_look_up", {BOOTSTRAP_UNKNOWN_SERVICE}) || !MACH_PORT_VALID(right)) return false;
+    if (!expect(code, "bootstrap_look_up", {BOOTSTRAP_UNKNOWN_SERVICE}) || !MACH_PORT_VALID(right))
+      return false;
     link_ = {life, right, 0};
     linked();
     return true;
   }
-  static void service_name(char (&name)[64], uint32_t life) { snprintf(name, sizeof name, "storm.life.%u", life); }
+  static void service_name(char (&name)[64], uint32_t life) {
+    snprintf(name, sizeof name, "storm.life.%u", life);
+  }
 
   virtual void linked() {}
   virtual void unlinking() {}
@@ -118,8 +123,8 @@ class Actor {
     link_ = {};
   }
 
-  // Sends to the next one, with the link's next counter. `dead`: it is gone, and the message's rights are where they were;
-  // `no_room`: they came back, and were destroyed.
+  // Sends to the next one, with the link's next counter. `dead`: it is gone, and the message's rights are
+  // where they were; `no_room`: they came back, and were destroyed.
   Sending send_next(mach_msg_header_t& header, Note& note, size_t size, mach_msg_timeout_t patience) {
     note.counter = link_.counter + 1;
     if (!announce(note, link_.life)) return Sending::dead;
@@ -128,8 +133,8 @@ class Actor {
     mach_msg_return_t code;
     {
       Doing doing(self_, thread_, "mach_msg, sending");
-      code = calls_.mach_msg(&header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, header.msgh_size, 0, MACH_PORT_NULL, patience,
-                             MACH_PORT_NULL);
+      code = calls_.mach_msg(&header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, header.msgh_size, 0, MACH_PORT_NULL,
+                             patience, MACH_PORT_NULL);
     }
     settle(note, code == MACH_MSG_SUCCESS);
     if (code == MACH_MSG_SUCCESS) {
@@ -143,10 +148,11 @@ class Actor {
     return Sending::no_room;
   }
 
-  mach_msg_return_t receive(Buffer& buffer, mach_port_t from, mach_msg_option_t option, mach_msg_timeout_t patience,
-                            const char* what) {
+  mach_msg_return_t receive(Buffer& buffer, mach_port_t from, mach_msg_option_t option,
+                            mach_msg_timeout_t patience, const char* what) {
     Doing doing(self_, thread_, what);
-    return calls_.mach_msg(&buffer.header, MACH_RCV_MSG | option, 0, sizeof buffer, from, patience, MACH_PORT_NULL);
+    return calls_.mach_msg(&buffer.header, MACH_RCV_MSG | option, 0, sizeof buffer, from, patience,
+                           MACH_PORT_NULL);
   }
 
   // Counted before anything is done with it.
@@ -193,8 +199,8 @@ class Actor {
       message.note.counter = in + 1;
       if (!announce(message.note, 0)) return in;
       Doing doing(self_, thread_, "mach_msg, into a box");
-      const mach_msg_return_t code = calls_.mach_msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0,
-                                                     MACH_PORT_NULL, 0, MACH_PORT_NULL);
+      const mach_msg_return_t code = calls_.mach_msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT,
+                                                     sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
       settle(message.note, code == MACH_MSG_SUCCESS);
       if (!expect(code, "mach_msg, into a box", {MACH_SEND_TIMED_OUT})) {
         if (code == MACH_SEND_TIMED_OUT) calls_.mach_msg_destroy(&message.header);
@@ -258,7 +264,8 @@ class Actor {
   Link link_;
 };
 
-// ------------------------------------------------------------------------------------------------------- server
+// -------------------------------------------------------------------------------------------------------
+// server
 
 class Server : public Actor {
  public:
@@ -302,7 +309,9 @@ class Server : public Actor {
 
   void serve(Buffer& buffer) {
     switch (buffer.header.msgh_id) {
-      case kPlain: take(buffer.plain.note); break;
+      case kPlain:
+        take(buffer.plain.note);
+        break;
       case kRequest:
         take(buffer.plain.note);
         answer(buffer);
@@ -334,14 +343,18 @@ class Server : public Actor {
         take(buffer.memory.note);
         const auto* bytes = static_cast<const unsigned char*>(buffer.memory.memory.address);
         bool right = buffer.memory.memory.size == kMemorySize;
-        for (size_t i = 0; right && i < kMemorySize; i++) right = bytes[i] == memory_byte(buffer.memory.note.sequence, i);
+        for (size_t i = 0; right && i < kMemorySize; i++)
+          right = bytes[i] == memory_byte(buffer.memory.note.sequence, i);
         if (!right) self_.ledger.spoiled++;
         Doing doing(self_, thread_, "vm_deallocate");
-        expect(calls_.vm_deallocate(calls_.task, reinterpret_cast<vm_address_t>(bytes), buffer.memory.memory.size),
+        expect(calls_.vm_deallocate(calls_.task, reinterpret_cast<vm_address_t>(bytes),
+                                    buffer.memory.memory.size),
                "vm_deallocate");
         break;
       }
-      default: self_.ledger.spoiled++; break;
+      default:
+        self_.ledger.spoiled++;
+        break;
     }
   }
   bool ending() const { return self_.ledger.stage != kRunning; }
@@ -362,8 +375,8 @@ class Server : public Actor {
       return;
     }
     Doing doing(self_, thread_, "mach_msg, answering");
-    const mach_msg_return_t code = calls_.mach_msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0,
-                                                   MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    const mach_msg_return_t code = calls_.mach_msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT,
+                                                   sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
     settle(message.note, code == MACH_MSG_SUCCESS);
     if (expect(code, "mach_msg, answering", {MACH_SEND_INVALID_DEST})) return;
     calls_.mach_port_deallocate(calls_.task, message.header.msgh_remote_port);  // a dead name by now
@@ -372,7 +385,8 @@ class Server : public Actor {
   std::map<uint32_t, uint32_t> latest_;
 };
 
-// ------------------------------------------------------------------------------------------------------- client
+// -------------------------------------------------------------------------------------------------------
+// client
 
 class Client : public Actor {
  public:
@@ -389,13 +403,25 @@ class Client : public Actor {
       }
       switch (pick(8)) {
         case 0:
-        case 1: plain(); break;
+        case 1:
+          plain();
+          break;
         case 2:
-        case 3: call(); break;
-        case 4: token(); break;
-        case 5: box(); break;
-        case 6: memory(); break;
-        default: churn(); break;
+        case 3:
+          call();
+          break;
+        case 4:
+          token();
+          break;
+        case 5:
+          box();
+          break;
+        case 6:
+          memory();
+          break;
+        default:
+          churn();
+          break;
       }
     }
     drop_link();
@@ -411,8 +437,9 @@ class Client : public Actor {
     if ((type & MACH_PORT_TYPE_DEAD_NAME) == 0) {
       // It lives, for all we know: take the request back.
       mach_port_t previous = MACH_PORT_NULL;
-      const kern_return_t code = calls_.mach_port_request_notification(
-          calls_.task, link_.right, MACH_NOTIFY_DEAD_NAME, 0, MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+      const kern_return_t code =
+          calls_.mach_port_request_notification(calls_.task, link_.right, MACH_NOTIFY_DEAD_NAME, 0,
+                                                MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
       if (code == KERN_SUCCESS && previous != MACH_PORT_NULL) {
         deallocate(previous);
         await(gone_, MACH_NOTIFY_SEND_ONCE, "mach_msg, awaiting the end of a request");
@@ -457,7 +484,9 @@ class Client : public Actor {
     }
     const auto sequence = static_cast<uint32_t>(request.note.sequence);
     // The answer, or word that it will never come: for this there is no time-out.
-    if (!expect(receive(buffer, reply_, 0, 0, "mach_msg, awaiting an answer"), "mach_msg, awaiting an answer")) return;
+    if (!expect(receive(buffer, reply_, 0, 0, "mach_msg, awaiting an answer"),
+                "mach_msg, awaiting an answer"))
+      return;
     if (buffer.header.msgh_id == kAnswer) {
       received(buffer.plain.note);
       if (buffer.plain.note.in != sequence || sending != Sending::sent) self_.ledger.spoiled++;
@@ -491,12 +520,14 @@ class Client : public Actor {
     }
     token_[tokens_++] = port;
   }
-  // Waits for what is owed: one message for each token, whichever comes first, and one for each request that ended with
-  // its port.
+  // Waits for what is owed: one message for each token, whichever comes first, and one for each request that
+  // ended with its port.
   void end_tokens() {
     while (told_ < tokens_ || withdrawn_ != 0) {
       Buffer buffer;
-      if (!expect(receive(buffer, no_senders_, 0, 0, "mach_msg, awaiting no senders"), "mach_msg, awaiting no senders")) return;
+      if (!expect(receive(buffer, no_senders_, 0, 0, "mach_msg, awaiting no senders"),
+                  "mach_msg, awaiting no senders"))
+        return;
       if (buffer.header.msgh_id == MACH_NOTIFY_NO_SENDERS && told_ < tokens_)
         told_++;
       else if (buffer.header.msgh_id == MACH_NOTIFY_SEND_ONCE && withdrawn_ != 0)
@@ -550,7 +581,8 @@ class Client : public Actor {
       Doing doing(self_, thread_, "mach_port_mod_refs");
       if (pick(2) == 0)
         destroy(ports[i]);
-      else if (expect(calls_.mach_port_mod_refs(calls_.task, ports[i], MACH_PORT_RIGHT_RECEIVE, -1), "mach_port_mod_refs") &&
+      else if (expect(calls_.mach_port_mod_refs(calls_.task, ports[i], MACH_PORT_RIGHT_RECEIVE, -1),
+                      "mach_port_mod_refs") &&
                i % 2 == 0)
         deallocate(ports[i]);
     }

@@ -28,7 +28,8 @@ namespace {
 constexpr size_t kLine = Line::kBytes;
 constexpr uint64_t kTick = 20'000'000;  // how often a step that does not end is looked at
 
-// Far from where mmap puts things by itself: the bodies' own mappings come to the same addresses in each child.
+// Far from where mmap puts things by itself: the bodies' own mappings come to the same addresses in each
+// child.
 std::byte* map_memory(uint64_t size) {
   static uintptr_t next = 0x100000000000;
   void* hint = reinterpret_cast<void*>(next);
@@ -124,7 +125,8 @@ class Ticker {
 
 }  // namespace
 
-// ------------------------------------------------------------------------------------------------------- images
+// -------------------------------------------------------------------------------------------------------
+// images
 
 Image::Image(const Segment& segment) : bytes_(map_memory(segment.size())), size_(segment.size()) {
   for (uint64_t at = 0; at < size_; at += kLine) {
@@ -190,7 +192,9 @@ void Image::restore(const Segment& segment) const {
 
 void Image::restore_all(const Segment& segment) const { memcpy(segment.base(), bytes_, size_); }
 
-bool Image::same_everywhere(const Segment& segment) const { return memcmp(segment.base(), bytes_, size_) == 0; }
+bool Image::same_everywhere(const Segment& segment) const {
+  return memcmp(segment.base(), bytes_, size_) == 0;
+}
 
 void branch_off(const Segment& segment, const Image& image) {
   if (mmap(segment.base(), segment.size(), PROT_READ | PROT_WRITE,
@@ -201,7 +205,8 @@ void branch_off(const Segment& segment, const Image& image) {
   image.restore_all(segment);
 }
 
-// ------------------------------------------------------------------------------------------------------ stepping
+// ------------------------------------------------------------------------------------------------------
+// stepping
 
 struct Stepper::Shared {
   std::atomic<uint32_t> phase;
@@ -358,7 +363,8 @@ uint64_t Stepper::duration(uint64_t limit_ns) {
   while (shared_->phase == static_cast<uint32_t>(Phase::before)) cpu_relax();
   const uint64_t begin = monotonic_ns();
   uint64_t took = 0;
-  while (took <= limit_ns && shared_->phase == static_cast<uint32_t>(Phase::during)) took = monotonic_ns() - begin;
+  while (took <= limit_ns && shared_->phase == static_cast<uint32_t>(Phase::during))
+    took = monotonic_ns() - begin;
   finish(pid);
   return took <= limit_ns ? took : 0;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dying at every instruction. A body runs in a child process on a shared segment, one machine instruction at a time, and
-// each time the segment's contents have changed they are kept. A death after instruction k is the segment as it stands
-// after instruction k, so to recover every kept state is to have died at every k (KERNEL.md 6).
+// Dying at every instruction. A body runs in a child process on a shared segment, one machine instruction at
+// a time, and each time the segment's contents have changed they are kept. A death after instruction k is the
+// segment as it stands after instruction k, so to recover every kept state is to have died at every k
+// (KERNEL.md 6).
 //
-// Images and moments are plain copies: nothing here knows what the kernel's objects mean, beyond where they lie.
+// Images and moments are plain copies: nothing here knows what the kernel's objects mean, beyond where they
+// lie.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +25,8 @@ struct Line {
   std::byte bytes[kBytes];
 };
 
-// A copy of a segment that can follow it, cheaply: only what is in use is compared (header, life words, thread slots ever
-// used, carved elements, backed tables).
+// A copy of a segment that can follow it, cheaply: only what is in use is compared (header, life words,
+// thread slots ever used, carved elements, backed tables).
 class Image {
  public:
   explicit Image(const Segment& segment);
@@ -38,7 +40,8 @@ class Image {
   // The lines by which the segment is different from this image, anywhere.
   void differences(const Segment& segment, std::vector<Line>& lines) const;
   void become(const Image& other);
-  // Makes the segment what the image is. Assumes that the segment differs only where one of the two is in use.
+  // Makes the segment what the image is. Assumes that the segment differs only where one of the two is in
+  // use.
   void restore(const Segment& segment) const;
   // Everything, whether in use or not: for the start, and to see that nobody wrote where nothing is.
   void restore_all(const Segment& segment) const;
@@ -57,11 +60,11 @@ class Image {
 
 // One change of the segment's contents.
 struct Moment {
-  uint64_t step;         // how many instructions of the body had run
+  uint64_t step;          // how many instructions of the body had run
   uintptr_t instruction;  // the last of them; 0: a peer's doing, while the body slept
-  size_t first, end;     // its lines
+  size_t first, end;      // its lines
   uint64_t hash;
-  bool seen;             // the contents have been the same before
+  bool seen;  // the contents have been the same before
 };
 
 // What a stepped pass left: the base is where the segment was at its start.
@@ -86,8 +89,8 @@ using Tamper = std::function<void()>;
 
 class Stepper {
  public:
-  // `body` runs in the child. `asleep` is called here once the body sleeps for good: it does what ends the sleep. Without
-  // one, a body that sleeps must wake by itself.
+  // `body` runs in the child. `asleep` is called here once the body sleeps for good: it does what ends the
+  // sleep. Without one, a body that sleeps must wake by itself.
   Stepper(const Segment& segment, std::function<void()> body, std::function<void()> asleep = nullptr);
   ~Stepper();
   Stepper(const Stepper&) = delete;
@@ -97,8 +100,8 @@ class Stepper {
   uint64_t patience_ns = 10'000'000'000;
   // Steps through the whole body; the segment is left as the body left it.
   Course pass(const Image& base, const Tamper& tamper = nullptr);
-  // A fresh child that gets a real SIGKILL after so many steps, or about so many nanoseconds after its start; the segment
-  // is left as it was then.
+  // A fresh child that gets a real SIGKILL after so many steps, or about so many nanoseconds after its start;
+  // the segment is left as it was then.
   Killed kill_after_steps(uint64_t steps);
   Killed kill_after_time(uint64_t ns);
   // How long the body takes unharmed, in nanoseconds; 0 when it takes longer than `limit`.
@@ -116,7 +119,8 @@ class Stepper {
   Shared* shared_;
 };
 
-// Gives this process, and its children to come, a segment of their own at the same address, with the image's contents.
+// Gives this process, and its children to come, a segment of their own at the same address, with the image's
+// contents.
 void branch_off(const Segment& segment, const Image& image);
 
 }  // namespace portolan::test
