@@ -101,8 +101,9 @@ CHECK(Messages, M081_WhatFindsNoNameIsNullAndTheRestArrives) {
   EXPECT_EQ(0x1000400c, code & ~0x3e00);
   EXPECT_EQ(MACH_PORT_NULL, packet.port(0u).name);
   EXPECT_EQ(MACH_NOTIFY_SEND_ONCE, next_id(q));
-  EXPECT_EQ(known, packet.port(1u).name);
-  EXPECT_EQ(2u, refs_of(known));
+  // There has to be room even for a right that has a name already (tasks 9).
+  EXPECT_EQ(MACH_PORT_NULL, packet.port(1u).name);
+  EXPECT_EQ(1u, refs_of(known));
   EXPECT_EQ(0, memcmp("memory", packet.memory(2u).address, 6));
   send_id(packet.header().msgh_remote_port, 81, MACH_MSG_TYPE_MOVE_SEND_ONCE);
   EXPECT_EQ(81, next_id(r));
