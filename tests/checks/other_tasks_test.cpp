@@ -114,12 +114,12 @@ CHECK(OtherTasks, AttributesAndRightsThere) {
                                                            MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous));
   EXPECT_EQ(MACH_PORT_NULL, previous);
   drop_send(mine);
-  EXPECT_EQ(MACH_NOTIFY_NO_SENDERS, next_id(notify));
   EXPECT_CODE(KERN_SUCCESS, mach_port_insert_right(task, 0x7003, notify, MACH_MSG_TYPE_MAKE_SEND));
   EXPECT_EQ(MACH_PORT_TYPE_SEND, type_of(0x7003, task));
   EXPECT_CODE(KERN_RIGHT_EXISTS, mach_port_insert_right(task, 0x8003, notify, MACH_MSG_TYPE_MAKE_SEND));
   EXPECT_CODE(KERN_SUCCESS, mach_port_extract_right(task, name, MACH_MSG_TYPE_MOVE_RECEIVE, &mine, &kind));
   EXPECT_EQ(70, next_id(mine));
+  EXPECT_EQ(MACH_NOTIFY_NO_SENDERS, next_id(notify));
   EXPECT_EQ(0u, type_of(name, task));
 }
 
@@ -211,6 +211,17 @@ CHECK(OtherTasks, MemoryIsReadWrittenAndDescribed) {
   EXPECT_CODE(KERN_NOT_SUPPORTED, mach_vm_protect(task, at, 1, FALSE, VM_PROT_READ));
   EXPECT_CODE(KERN_NOT_SUPPORTED, mach_vm_deallocate(task, holes, 4096));
   EXPECT_CODE(KERN_NOT_SUPPORTED, mach_vm_allocate(task, &address, 4096, VM_FLAGS_ANYWHERE));
+}
+
+// What is read must not be given the place where nothing is.
+CHECK(OtherTasks, OnesOwnMemoryThatWasGivenBackCannotBeRead) {
+  vm_address_t memory = 0;
+  vm_offset_t data = 0;
+  mach_msg_type_number_t count = 0;
+  EXPECT_CODE(KERN_SUCCESS, vm_allocate(mach_task_self(), &memory, 4096, VM_FLAGS_ANYWHERE));
+  EXPECT_CODE(KERN_SUCCESS, vm_deallocate(mach_task_self(), memory, 4096));
+  for (int i = 0; i < 3; i++)
+    EXPECT_CODE(KERN_INVALID_ADDRESS, vm_read(mach_task_self(), memory, 5, &data, &count));
 }
 
 CHECK(OtherTasks, RegionsOfOnesOwnMemory) {
