@@ -217,13 +217,16 @@ kern_return_t Model::insert_right(Space& space, Name name, Space& from, Name pol
     if (make) entry->port->mscount++;
     return KERN_SUCCESS;
   }
-  // To another task the right travels in a request, where null and dead are taken for what they are (ports 6.2).
+  // To another task the right travels in a request, where null and dead are taken for what they are
+  // (ports 6.2).
   const bool own = &space == &from;
   if (own && !MACH_PORT_VALID(poly)) return KERN_INVALID_NAME;
   Right right;
   if (MACH_PORT_VALID(poly)) {
     const kern_return_t code = copyin(from, poly, disposition, right);
-    if (code != KERN_SUCCESS) return own ? code : MACH_SEND_INVALID_RIGHT;
+    if (code != KERN_SUCCESS && !own) return MACH_SEND_INVALID_RIGHT;
+    if (code != KERN_SUCCESS)
+      return code == KERN_INVALID_CAPABILITY ? KERN_INVALID_RIGHT : code;  // immovable
   }
   if (!MACH_PORT_VALID(name)) {
     release(right);

@@ -23,7 +23,7 @@ constexpr const char* kPreamble = R"(#include <mach/mach.h>
 // What all tasks see: whose turn it is, and the names that each step brought.
 static struct { volatile unsigned step, failed; pid_t pid[8]; mach_port_name_t n[%u][64]; } *s;
 static unsigned me;
-static inline int turn(unsigned step, unsigned task) { while (s->step != step) usleep(50); return me == task; }
+static inline int turn(unsigned step, unsigned task) { while (s->step < step) usleep(50); return me == task; }
 #define STEP(number, task) for (int go_ = turn(number, task); go_; go_ = 0, s->step = (number) + 1)
 static inline void check(int line, unsigned got, unsigned expected) {
   if (got == expected) return;
@@ -272,13 +272,13 @@ void print_program(const Plan& plan, uint64_t seed, const std::string& what) {
     // Who brings a right, or gets one, makes the call.
     const bool other_acts =
         c.verb == Verb::insert_right || c.verb == Verb::extract_right || c.verb == Verb::request_notification;
-    fprintf(g_out, "  STEP(%u, %u) {\n", i, other_acts ? c.other : c.task);
+    fprintf(g_out, "  STEP(%u, %u) {\n", i + 1, other_acts ? c.other : c.task);
     if (c.verb == Verb::send) {
       print_send(c, expected, c.id);
     } else if (c.verb == Verb::receive) {
       print_receive(c, expected, c.id);
     } else if (c.verb == Verb::end_task) {
-      fprintf(g_out, "    s->step = %u;\n    _exit(0);\n", i + 1);
+      fprintf(g_out, "    s->step = %u;\n    _exit(0);\n", i + 2);
     } else {
       fprintf(g_out,
               "    mach_port_t task = task_port(%u);\n    unsigned values[20] = {0};\n    (void)task, "
@@ -291,11 +291,11 @@ void print_program(const Plan& plan, uint64_t seed, const std::string& what) {
   fprintf(g_out,
           "}\n\nint main(void) {\n  s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | "
           "MAP_ANONYMOUS, -1, 0);\n");
-  fprintf(g_out, "  s->step = ~0u;\n  for (me = 0; me < %u; me++) {\n    s->pid[me] = fork();\n", plan.tasks);
+  fprintf(g_out, "  for (me = 0; me < %u; me++) {\n    s->pid[me] = fork();\n", plan.tasks);
   fprintf(g_out,
-          "    if (s->pid[me] == 0) {\n      turn(0, 0);\n      run();\n      fflush(stdout);\n      "
+          "    if (s->pid[me] == 0) {\n      turn(1, 0);\n      run();\n      fflush(stdout);\n      "
           "_exit(0);\n    }\n  }\n");
-  fprintf(g_out, "  s->step = 0;\n  while (wait(NULL) > 0) continue;\n  return (int)s->failed;\n}\n");
+  fprintf(g_out, "  s->step = 1;\n  while (wait(NULL) > 0) continue;\n  return (int)s->failed;\n}\n");
   fclose(g_out);
 }
 
