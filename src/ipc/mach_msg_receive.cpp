@@ -106,19 +106,16 @@ mach_msg_header_t make_header(const Kmsg& kmsg, uint32_t size, const HeaderOut& 
 struct ShortMessage {
   uint32_t length = 0;
   uint8_t bytes[kHeaderSize + kKmsgInline + sizeof(mach_msg_max_trailer_t)];
-
-  void put(const void* part, uint32_t size) {
-    memcpy(bytes + length, part, size);
-    length += size;
-  }
 };
 
 void put_message(ShortMessage& out, const Kmsg& kmsg, const mach_msg_header_t& header,
                  const mach_msg_max_trailer_t& trailer) {
-  out.length = 0;
-  out.put(&header, kHeaderSize);
-  out.put(kmsg.inline_body, kmsg.size - kHeaderSize);
-  out.put(&trailer, trailer.msgh_trailer_size);
+  const uint32_t body = kmsg.size - kHeaderSize;
+  memcpy(out.bytes, &header, kHeaderSize);
+  memcpy(out.bytes + kHeaderSize, kmsg.inline_body, body);
+  // All that a trailer can be, for that is quicker than as much of it as there is.
+  memcpy(out.bytes + kHeaderSize + body, &trailer, sizeof trailer);
+  out.length = kHeaderSize + body + trailer.msgh_trailer_size;
 }
 
 struct Found {

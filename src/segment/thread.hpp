@@ -9,7 +9,7 @@ namespace portolan {
 
 // What one thread has learned about waiting for a moment before it sleeps.
 struct Patience {
-  uint32_t failures = 0, skip = 0, successes = 0;
+  uint32_t failures = 0, skip = 0;
 };
 struct SpinState {
   uint64_t limit_ns = 10'000;  // 0: never spin

@@ -27,7 +27,7 @@ bool worth_trying(Patience& patience) {
   patience.skip--;
   return false;
 }
-void succeeded(Patience& patience) { patience.failures = patience.successes = 0; }
+void succeeded(Patience& patience) { patience.failures = 0; }
 void failed(Patience& patience, uint32_t most) {
   patience.failures = std::min(patience.failures + 1, most);
   patience.skip = 1u << patience.failures;
@@ -51,33 +51,42 @@ bool spin(Thread& self, const Frame& frame) {
   return false;
 }
 
-// Where it runs on our own CPU, it has to run first, and one system call is less than two of ours and one of its own:
-// that saves a microsecond. If somebody else runs instead, he may do so for milliseconds: a thousand waits and more go
-// by before that is risked again, twice as many if it went wrong again soon.
-bool give_way(Thread& self, const Frame& frame) {
-  constexpr uint64_t kLong = 50'000;
-  constexpr uint32_t kFirstTime = 10, kMost = 13, kTrust = 4096;
+// Giving way saves a microsecond, or loses as long as somebody else runs, which may be milliseconds. Whoever lost does
+// without it for two waits a microsecond: what it loses in the long run is half of what it saves.
+constexpr uint64_t kLong = 50'000, kSoon = 1'000'000;
+void pay_for(Patience& yielding, uint64_t lost_ns) {
+  yielding.skip = static_cast<uint32_t>(std::min<uint64_t>(lost_ns / 500, 1u << 20));
+}
+
+struct Awake {
+  bool granted = false;
+  uint64_t lost_ns = 0;  // by giving way, if the waker was ready to run then
+};
+
+// Where the waker runs on our own CPU, it has to run first, and one system call is less than two of ours and one of its
+// own.
+Awake give_way(Thread& self, const Frame& frame) {
   Patience& yielding = self.spin.yielding;
-  if (!worth_trying(yielding)) return false;
+  if (!worth_trying(yielding)) return {};
   const uint64_t start = monotonic_ns();
   sched_yield();
   const bool came = granted(frame);
-  if (monotonic_ns() - start > kLong) {
-    yielding.failures = std::max(yielding.failures, kFirstTime - 1);
-    yielding.successes = 0;
-    failed(yielding, kMost);
-  } else if (!came) {
-    failed(yielding, std::max(yielding.failures, 6u));
-  } else if (++yielding.successes == kTrust) {
-    succeeded(yielding);
+  const uint64_t took = monotonic_ns() - start, lost = took > kLong ? took : 0;
+  if (!came) {
+    failed(yielding, 6);
+    return {false, lost};
   }
-  return came;
+  succeeded(yielding);
+  if (lost != 0) pay_for(yielding, lost);
+  return {true, 0};
 }
 
-bool wait_awake(Thread& self, const Frame& frame) {
+Awake wait_awake(Thread& self, const Frame& frame) {
+  if (granted(frame)) return {true, 0};
   const uint32_t peer = self.slot().peer.load();
   const bool same_cpu = peer != 0 && self.segment().slot(peer).cpu.load() == self.slot().cpu.load();
-  return same_cpu ? give_way(self, frame) : spin(self, frame);
+  if (same_cpu) return give_way(self, frame);
+  return {spin(self, frame), 0};
 }
 
 // The sleeper's word is its wait's epoch while only a system call will wake it. Whoever takes that away wakes, whether
@@ -106,7 +115,9 @@ void sleep_once(Thread& self, Frame& frame, uint32_t epoch, uint64_t deadline_ns
 }  // namespace
 
 WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool interruptible) {
-  if (granted(frame) || wait_awake(self, frame)) return WaitEnd::granted;
+  const Awake awake = wait_awake(self, frame);
+  if (awake.granted) return WaitEnd::granted;
+  const uint64_t asleep = awake.lost_ns != 0 ? monotonic_ns() : 0;
   const uint32_t epoch = frame.epoch;
   WaitEnd end = WaitEnd::granted;
   self.sleeps = true;
@@ -121,6 +132,9 @@ WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool in
   }
   self.sleeps = false;
   frame.sleeping.store(0);
+  // It was there, and ready to run, when somebody else got the CPU that we gave up: not so if it took its time.
+  if (asleep != 0 && end == WaitEnd::granted && monotonic_ns() - asleep < kSoon)
+    pay_for(self.spin.yielding, awake.lost_ns);
   return end;
 }
 
