@@ -122,21 +122,26 @@ Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offs
   return d;
 }
 
+// Written only if it is something else: in steady state the line stays with every CPU that has it.
+static void settle_at(Cell<uint32_t>& cell, uint32_t value) {
+  if (cell != value) cell.init(value);
+}
+
 Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size, uint32_t aux) {
   const Handle<Kmsg> handle = txn.allocate<Kmsg>();
   Kmsg& kmsg = txn.segment().at(handle);
-  kmsg.link.init(0);
-  kmsg.work.init(0);
   kmsg.kind.init(kKmsgMessage);
-  for (Cell<uint32_t>* cell : {&kmsg.bits, &kmsg.voucher, &kmsg.remote, &kmsg.local, &kmsg.descriptors,
-                               &kmsg.converted_in, &kmsg.converted_out, &kmsg.array_in, &kmsg.array_out,
-                               &kmsg.body_head, &kmsg.body_tail, &kmsg.seqno, &kmsg.flags})
+  for (Cell<uint32_t>* cell : {&kmsg.link, &kmsg.work, &kmsg.bits, &kmsg.voucher, &kmsg.remote, &kmsg.local,
+                               &kmsg.seqno, &kmsg.flags, &kmsg.body_head})
     cell->init(0);
   kmsg.size.init(size);
-  kmsg.aux.init(aux);
   kmsg.id.init(0);
-  kmsg.edge_in.init(kBodyFirst);
-  kmsg.edge_out.init(kBodyFirst);
+  for (Cell<uint32_t>* cell : {&kmsg.body_tail, &kmsg.descriptors, &kmsg.converted_in, &kmsg.converted_out,
+                               &kmsg.array_in, &kmsg.array_out})
+    settle_at(*cell, 0);
+  settle_at(kmsg.edge_in, kBodyFirst);
+  settle_at(kmsg.edge_out, kBodyFirst);
+  settle_at(kmsg.aux, aux);
   return handle;
 }
 

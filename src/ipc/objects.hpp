@@ -209,6 +209,7 @@ struct Sender {
 //   M1: a message in a queue, a grant or a work list is in exactly one of them, or in one hold.
 //   M2: descriptors in [converted_out, converted_in) carry rights in kernel form; the others are names as copied.
 // A queued message belongs to its port's lock, a kept one to the lock of the port watched; anything else is in hand.
+// What every message needs comes first, so that a short one touches two lines; the cells of the others lie on the last.
 struct Kmsg : Element {
   Cell<uint32_t> kind;    // KmsgKind
   Cell<uint32_t> bits;    // msgh_bits, dispositions as received
@@ -217,16 +218,18 @@ struct Kmsg : Element {
   Cell<uint32_t> voucher;  // opaque
   Cell<uint32_t> remote;   // destination Port, one right of kind `bits & 0x1f`
   Cell<uint32_t> local;    // reply Port, or kRightNull, kRightDead; see KmsgKind for kept ones
+  Cell<uint32_t> seqno;    // given when it leaves the queue
+  Cell<uint32_t> flags;    // KmsgFlags
+  Cell<uint32_t> body_head;  // first Data chunk of a body that exceeds `inline_body`, by `link`
+  Sender sender;
+  alignas(8) uint8_t inline_body[kKmsgInline];
+
+  Cell<uint32_t> body_tail;  // last chunk
   Cell<uint32_t> descriptors;
   Cell<uint32_t> converted_in, converted_out;  // how many descriptors were taken in and given out
   Cell<uint32_t> array_in, array_out;  // the same inside the out-of-line port array at the edge
   Cell<uint32_t> edge_in, edge_out;    // body offsets of the descriptors at the two edges
-  Cell<uint32_t> body_head, body_tail;  // Data chunks of a body that exceeds `inline_body`, by `link`
   Cell<uint32_t> aux;                   // bytes of auxiliary data, behind the body's own
-  Cell<uint32_t> seqno;                 // given when it leaves the queue
-  Cell<uint32_t> flags;                 // KmsgFlags
-  Sender sender;
-  alignas(8) uint8_t inline_body[kKmsgInline];
 };
 enum KmsgFlags : uint32_t {
   kKmsgFromKernel = 1,  // security token {0, 1}, audit token zero
