@@ -48,7 +48,8 @@ bool each_piece(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint3
   if (left == 0) return true;
   if (kmsg.body_head == 0) return copy(const_cast<uint8_t*>(kmsg.inline_body) + offset, left);
   uint32_t at = offset % kDataPayload;
-  for (Data* chunk = &chunk_at(segment, kmsg.body_head, offset);; chunk = &segment.at(Handle<Data>{chunk->link})) {
+  for (Data* chunk = &chunk_at(segment, kmsg.body_head, offset);;
+       chunk = &segment.at(Handle<Data>{chunk->link})) {
     const uint32_t part = std::min(left, kDataPayload - at);
     if (!copy(chunk->bytes + at, part)) return false;
     left -= part;
@@ -57,7 +58,8 @@ bool each_piece(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint3
   }
 }
 
-bool copy_in(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t size, UserMemory& user, uint64_t from) {
+bool copy_in(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t size, UserMemory& user,
+             uint64_t from) {
   return each_piece(segment, kmsg, offset, size, [&](uint8_t* bytes, uint32_t part) {
     const uint64_t at = from;
     from += part;
@@ -65,7 +67,8 @@ bool copy_in(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t
   });
 }
 
-bool copy_out(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t size, UserMemory& user, uint64_t to) {
+bool copy_out(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t size, UserMemory& user,
+              uint64_t to) {
   return each_piece(segment, kmsg, offset, size, [&](const uint8_t* bytes, uint32_t part) {
     const uint64_t at = to;
     to += part;
@@ -157,7 +160,8 @@ Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux) {
   if (body <= kKmsgInline) return handle;
   Kmsg& kmsg = self.segment().at(handle);
   for (uint32_t made = 0; made < body;) {
-    const uint32_t chunks = std::min<uint32_t>((body - made + kDataPayload - 1) / kDataPayload, kChunksAtOnce);
+    const uint32_t chunks =
+        std::min<uint32_t>((body - made + kDataPayload - 1) / kDataPayload, kChunksAtOnce);
     const int grown = transact(self, Needs{}.with<Data>(static_cast<uint8_t>(chunks)), [&](Txn& txn) {
       for (uint32_t i = 0; i < chunks; i++) {
         const Handle<Data> data = txn.allocate<Data>();
@@ -228,7 +232,8 @@ bool reap_body(Txn& txn, Kmsg& kmsg) {
   const uint32_t offset = kmsg.edge_out;
   const Descriptor d = descriptor_at(segment, kmsg, offset);
   if (d.type == MACH_MSG_PORT_DESCRIPTOR || d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR) {
-    destroy_word(txn, body_word(segment, kmsg, offset + (d.type == MACH_MSG_PORT_DESCRIPTOR ? 0 : 12)), d.disposition);
+    destroy_word(txn, body_word(segment, kmsg, offset + (d.type == MACH_MSG_PORT_DESCRIPTOR ? 0 : 12)),
+                 d.disposition);
   } else {
     if (d.type == MACH_MSG_OOL_PORTS_DESCRIPTOR) {
       const uint32_t rights = open ? kmsg.array_in - 1 : d.count;

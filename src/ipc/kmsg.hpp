@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages inside the kernel: from the sender's buffer (copyin), as rights and bytes that belong to no space, to the
-// receiver's buffer (copyout), or destroyed. A message that is not in a queue is in a hold of the thread that has it,
-// or on a work list.
+// Messages inside the kernel: from the sender's buffer (copyin), as rights and bytes that belong to no space,
+// to the receiver's buffer (copyout), or destroyed. A message that is not in a queue is in a hold of the
+// thread that has it, or on a work list.
 //
-// The body keeps the user's layout. Descriptors are converted in place, front to back, one transaction each: a name
-// becomes a port's index, an address a chain of Data. `converted_in` and `converted_out` say how far that went, so
-// that a message can be destroyed at any moment (M2).
+// The body keeps the user's layout. Descriptors are converted in place, front to back, one transaction each:
+// a name becomes a port's index, an address a chain of Data. `converted_in` and `converted_out` say how far
+// that went, so that a message can be destroyed at any moment (M2).
 #pragma once
 
 #include "ipc/objects.hpp"
@@ -35,20 +35,21 @@ bool aux_copy_out(const Segment& segment, const Kmsg& kmsg, UserMemory& user, ui
 
 // One descriptor, read from a body in either form.
 struct Descriptor {
-  uint32_t offset;       // of the descriptor in the body
+  uint32_t offset;  // of the descriptor in the body
   uint32_t type, disposition, copy, flags;
   bool deallocate;
-  uint32_t length;       // of the descriptor itself
-  uint32_t count;        // bytes of memory, or rights in an array
-  uint64_t address;      // user form: memory, or the guard's context
-  uint32_t word;         // port or name; chain of Data
+  uint32_t length;   // of the descriptor itself
+  uint32_t count;    // bytes of memory, or rights in an array
+  uint64_t address;  // user form: memory, or the guard's context
+  uint32_t word;     // port or name; chain of Data
 };
 Descriptor descriptor_at(const Segment& segment, const Kmsg& kmsg, uint32_t offset);
 
 // -- making
 // A message whose body and auxiliary data fit into it, in the caller's hand. Needs: one Kmsg.
 Handle<Kmsg> kmsg_make(Txn& txn, uint32_t size, uint32_t aux = 0);
-// A message of this size with room for its body and so much auxiliary data, held as kHoldKmsg. Empty: no memory.
+// A message of this size with room for its body and so much auxiliary data, held as kHoldKmsg. Empty: no
+// memory.
 Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux = 0);
 // Steps 6 to 8 of messages 5.1 on a body copied in. MACH_MSG_SUCCESS or the code.
 mach_msg_return_t kmsg_check_descriptors(const Segment& segment, const Kmsg& kmsg);
@@ -56,12 +57,14 @@ mach_msg_return_t kmsg_check_descriptors(const Segment& segment, const Kmsg& kms
 mach_msg_return_t kmsg_copyin_body(Thread& self, Handle<Space> space, Handle<Kmsg> kmsg, UserMemory& user);
 
 // -- handing over
-// The body's rights and memory enter the space (messages 6.6); returns the special bits of what could not. `guarded`:
-// the receiver accepts guarded descriptors; `buffer` is where the message will lie. `back`: a pseudo-receive.
+// The body's rights and memory enter the space (messages 6.6); returns the special bits of what could not.
+// `guarded`: the receiver accepts guarded descriptors; `buffer` is where the message will lie. `back`: a
+// pseudo-receive.
 mach_msg_return_t kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Kmsg> kmsg, UserMemory& user,
                                     bool guarded, uint64_t buffer, bool back);
 
-// Runs a copyout transaction, growing the space when it has no room. `body` returns KERN_NO_SPACE to ask for that.
+// Runs a copyout transaction, growing the space when it has no room. `body` returns KERN_NO_SPACE to ask for
+// that.
 template <class Body>
 kern_return_t with_room(Thread& self, Handle<Space> space, Needs needs, Body&& body) {
   for (;;) {

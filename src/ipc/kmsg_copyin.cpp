@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The body of a message on its way in (messages 5.4). If we die here: the message is in a hold, `converted_in` says which
-// descriptors carry rights, and `array_in` (one more than the rights taken) that the one at `edge_in` is half done.
+// The body of a message on its way in (messages 5.4). If we die here: the message is in a hold,
+// `converted_in` says which descriptors carry rights, and `array_in` (one more than the rights taken) that
+// the one at `edge_in` is half done.
 #include <algorithm>
 
 #include "ipc/kmsg.hpp"
@@ -26,7 +27,8 @@ mach_msg_return_t take_right(Thread& self, Handle<Space> handle, Handle<Kmsg> me
         self, kCopyinNeeds,
         [&](Txn& txn) -> int {
           const Name name{word};
-          NakedRight right{name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(disposition)};
+          NakedRight right{name.value == MACH_PORT_DEAD ? kRightDead : kRightNull,
+                           received_disposition(disposition)};
           if (name.valid()) {
             Locked<Space> space = txn.lock(handle);
             if (space->state != kSpaceActive) return MACH_SEND_INVALID_RIGHT;
@@ -40,7 +42,8 @@ mach_msg_return_t take_right(Thread& self, Handle<Space> handle, Handle<Kmsg> me
             }
             if (taken != KERN_SUCCESS) return MACH_SEND_INVALID_RIGHT;
           }
-          if (right.disposition == MACH_MSG_TYPE_PORT_RECEIVE && right.port != kRightNull && right.port != kRightDead) {
+          if (right.disposition == MACH_MSG_TYPE_PORT_RECEIVE && right.port != kRightNull &&
+              right.port != kRightDead) {
             Locked<Port> port = txn.lock(Handle<Port>{right.port});
             if (kmsg.remote != kRightNull && transit_begin(txn, port, Handle<Port>{kmsg.remote}))
               txn.set(kmsg.flags, kmsg.flags | kKmsgCircular);
@@ -74,7 +77,8 @@ mach_msg_return_t take_port(Thread& self, Handle<Space> space, Handle<Kmsg> hand
       txn.add(kmsg.converted_in, 1);
     }
   };
-  return take_right(self, space, handle, body_word(segment, kmsg, d.offset), d.disposition, Finish(segment, kmsg, d));
+  return take_right(self, space, handle, body_word(segment, kmsg, d.offset), d.disposition,
+                    Finish(segment, kmsg, d));
 }
 
 mach_msg_return_t take_guarded(Thread& self, Handle<Space> space, Handle<Kmsg> handle, const Descriptor& d) {
@@ -113,7 +117,8 @@ mach_msg_return_t capture(Thread& self, Kmsg& kmsg, const Descriptor& d, uint64_
   });
   uint64_t from = d.address;
   for (uint64_t left = bytes; left != 0;) {
-    const uint32_t chunks = static_cast<uint32_t>(std::min<uint64_t>((left + kDataPayload - 1) / kDataPayload, kChunksAtOnce));
+    const uint32_t chunks =
+        static_cast<uint32_t>(std::min<uint64_t>((left + kDataPayload - 1) / kDataPayload, kChunksAtOnce));
     Handle<Data> first;
     const int code = transact(self, Needs{}.with<Data>(static_cast<uint8_t>(chunks)), [&](Txn& txn) {
       for (uint32_t i = 0; i < chunks; i++) {
@@ -195,13 +200,16 @@ mach_msg_return_t check_one(const Descriptor& d) {
     case MACH_MSG_OOL_VOLATILE_DESCRIPTOR:
       return d.copy > MACH_MSG_VIRTUAL_COPY ? MACH_SEND_INVALID_TYPE : MACH_MSG_SUCCESS;
     case MACH_MSG_GUARDED_PORT_DESCRIPTOR: {
-      constexpr uint32_t kKnown = MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE | MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
+      constexpr uint32_t kKnown =
+          MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE | MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
       if (d.disposition != MACH_MSG_TYPE_MOVE_RECEIVE) return MACH_SEND_INVALID_TYPE;
       if (d.flags == 0 || (d.flags & ~kKnown) != 0) return MACH_SEND_INVALID_TYPE;
-      if ((d.flags & MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND) != 0 && d.address != 0) return MACH_SEND_INVALID_TYPE;
+      if ((d.flags & MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND) != 0 && d.address != 0)
+        return MACH_SEND_INVALID_TYPE;
       return MACH_MSG_SUCCESS;
     }
-    default: return MACH_MSG_SUCCESS;
+    default:
+      return MACH_MSG_SUCCESS;
   }
 }
 
@@ -244,10 +252,18 @@ mach_msg_return_t kmsg_copyin_body(Thread& self, Handle<Space> space, Handle<Kms
     const Descriptor d = descriptor_at(segment, kmsg, kmsg.edge_in);
     mach_msg_return_t code = MACH_MSG_SUCCESS;
     switch (d.type) {
-      case MACH_MSG_PORT_DESCRIPTOR: code = take_port(self, space, handle, d); break;
-      case MACH_MSG_GUARDED_PORT_DESCRIPTOR: code = take_guarded(self, space, handle, d); break;
-      case MACH_MSG_OOL_PORTS_DESCRIPTOR: code = take_array(self, space, handle, d, user); break;
-      default: code = take_memory(self, kmsg, d, user); break;
+      case MACH_MSG_PORT_DESCRIPTOR:
+        code = take_port(self, space, handle, d);
+        break;
+      case MACH_MSG_GUARDED_PORT_DESCRIPTOR:
+        code = take_guarded(self, space, handle, d);
+        break;
+      case MACH_MSG_OOL_PORTS_DESCRIPTOR:
+        code = take_array(self, space, handle, d, user);
+        break;
+      default:
+        code = take_memory(self, kmsg, d, user);
+        break;
     }
     if (code != MACH_MSG_SUCCESS) return code;
   }

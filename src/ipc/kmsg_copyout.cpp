@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The body of a message on its way out (messages 6.6), and back to a sender whose message was not taken (messages 5.6).
-// If we die here: the message is in a hold; `converted_out` and `array_out` say what has left it.
+// The body of a message on its way out (messages 6.6), and back to a sender whose message was not taken
+// (messages 5.6). If we die here: the message is in a hold; `converted_out` and `array_out` say what has left
+// it.
 #include <algorithm>
 
 #include "ipc/kmsg.hpp"
@@ -20,7 +21,9 @@ struct Out {
 
   Segment& segment() const { return self.segment(); }
   Kmsg& kmsg() const { return segment().at(handle); }
-  Cell<uint32_t>& word(const Descriptor& d, uint32_t n) const { return body_word(segment(), kmsg(), d.offset + 4 * n); }
+  Cell<uint32_t>& word(const Descriptor& d, uint32_t n) const {
+    return body_word(segment(), kmsg(), d.offset + 4 * n);
+  }
 };
 
 constexpr Needs kNeeds = kCopyoutNeeds.with<Kmsg>(1);
@@ -31,8 +34,8 @@ void next_descriptor(Txn& txn, Kmsg& kmsg, const Descriptor& d) {
   txn.set(kmsg.array_out, 0);
 }
 
-// The right in `word` becomes a name there. `after` runs in the same transaction, also when the right could not be named
-// and was destroyed. Returns the special bits.
+// The right in `word` becomes a name there. `after` runs in the same transaction, also when the right could
+// not be named and was destroyed. Returns the special bits.
 template <class After>
 mach_msg_return_t give_right(const Out& out, Cell<uint32_t>& word, uint32_t disposition, After&& after) {
   Name name;
@@ -59,7 +62,8 @@ mach_msg_return_t give_right(const Out& out, Cell<uint32_t>& word, uint32_t disp
 }
 
 mach_msg_return_t give_port(const Out& out, const Descriptor& d) {
-  return give_right(out, out.word(d, 0), d.disposition, [&](Txn& txn, Name) { next_descriptor(txn, out.kmsg(), d); });
+  return give_right(out, out.word(d, 0), d.disposition,
+                    [&](Txn& txn, Name) { next_descriptor(txn, out.kmsg(), d); });
 }
 
 mach_msg_return_t give_guarded(const Out& out, const Descriptor& d) {
@@ -107,7 +111,8 @@ bool copy_chain(const Out& out, uint32_t head, uint64_t to) {
 }
 
 // Frees the chain and puts the user form of an out-of-line descriptor in its place.
-void finish_memory(const Out& out, const Descriptor& d, uint64_t address, bool deallocate, uint32_t copy, uint32_t size) {
+void finish_memory(const Out& out, const Descriptor& d, uint64_t address, bool deallocate, uint32_t copy,
+                   uint32_t size) {
   Cell<uint32_t>& head = out.word(d, 0);
   bool done = false;
   while (!done) {
@@ -190,10 +195,18 @@ mach_msg_return_t kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Km
   while (kmsg.converted_out < kmsg.converted_in) {
     const Descriptor d = descriptor_at(self.segment(), kmsg, kmsg.edge_out);
     switch (d.type) {
-      case MACH_MSG_PORT_DESCRIPTOR: bits |= give_port(out, d); break;
-      case MACH_MSG_GUARDED_PORT_DESCRIPTOR: bits |= give_guarded(out, d); break;
-      case MACH_MSG_OOL_PORTS_DESCRIPTOR: bits |= give_array(out, d); break;
-      default: bits |= give_memory(out, d); break;
+      case MACH_MSG_PORT_DESCRIPTOR:
+        bits |= give_port(out, d);
+        break;
+      case MACH_MSG_GUARDED_PORT_DESCRIPTOR:
+        bits |= give_guarded(out, d);
+        break;
+      case MACH_MSG_OOL_PORTS_DESCRIPTOR:
+        bits |= give_array(out, d);
+        break;
+      default:
+        bits |= give_memory(out, d);
+        break;
     }
   }
   return bits;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mach_msg, one half at a time, for any acting thread and space. Blocks only in the two waits that the rules name; holds
-// no lock then. Interruptible: the caller restarts (messages 10.1).
+// mach_msg, one half at a time, for any acting thread and space. Blocks only in the two waits that the rules
+// name; holds no lock then. Interruptible: the caller restarts (messages 10.1).
 #pragma once
 
 #include "ipc/kmsg.hpp"
@@ -25,8 +25,8 @@ struct SendArguments {
   mach_msg_timeout_t timeout;
   const GivenHeader* given = nullptr;  // null: the header is in the buffer
 };
-// Every MACH_SEND_ code of messages 4. Consumes the rights that the message names unless the code's state is U; after a
-// state P code they are back, and the buffer says under which names.
+// Every MACH_SEND_ code of messages 4. Consumes the rights that the message names unless the code's state is
+// U; after a state P code they are back, and the buffer says under which names.
 mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space, UserMemory& user,
                            const SendArguments& arguments);
 
@@ -42,7 +42,8 @@ struct ReceiveArguments {
   uint32_t aux_size = 0;                   // 0: nowhere
 };
 // Every MACH_RCV_ code of messages 4. The rights in the message enter the space.
-mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& user, const ReceiveArguments& arguments);
+mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& user,
+                              const ReceiveArguments& arguments);
 
 // Recovery: what a dead thread's frame waited for, or was granted and had not taken.
 void finish_wait(Thread& self, ThreadSlot& victim, uint32_t victim_index, Frame& frame);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The receive half: messages 6. A short, simple message is received, its rights handed over and the kernel's copy freed,
-// in the transaction that finds it; any other is held until its last step.
-// If we die here: the message is in the queue, in our frame's grant, in a hold, or received. Recovery gives a grant back
-// to its queue and destroys what is in hand, as the death of a receiver may (KERNEL rule 11).
+// The receive half: messages 6. A short, simple message is received, its rights handed over and the kernel's
+// copy freed, in the transaction that finds it; any other is held until its last step. If we die here: the
+// message is in the queue, in our frame's grant, in a hold, or received. Recovery gives a grant back to its
+// queue and destroys what is in hand, as the death of a receiver may (KERNEL rule 11).
 #include <string.h>
 
 #include <algorithm>
@@ -92,7 +92,8 @@ mach_msg_header_t make_header(const Kmsg& kmsg, uint32_t size, const HeaderOut& 
   const uint32_t bits = kmsg.bits;
   header.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSGH_BITS_LOCAL(bits), MACH_MSGH_BITS_REMOTE(bits), 0,
                                         bits & MACH_MSGH_BITS_COMPLEX);
-  if (mutant(Mutant::wrong_disposition) && MACH_MSGH_BITS_REMOTE(header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE)
+  if (mutant(Mutant::wrong_disposition) &&
+      MACH_MSGH_BITS_REMOTE(header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE)
     header.msgh_bits -= MACH_MSG_TYPE_PORT_SEND_ONCE - MACH_MSG_TYPE_PORT_SEND;
   header.msgh_size = size;
   header.msgh_remote_port = out.remote.value;
@@ -125,7 +126,8 @@ struct Found {
   bool received = false;  // and freed: only the copy to the caller's buffer is left
 };
 
-// The short way, in the transaction that found the message. False: nothing has changed, it has to go the long way.
+// The short way, in the transaction that found the message. False: nothing has changed, it has to go the long
+// way.
 bool receive_short(Txn& txn, const Receive& receive, Handle<Kmsg> handle, ShortMessage& out) {
   Kmsg& kmsg = txn.segment().at(handle);
   if (kmsg.body_head != 0 || (kmsg.bits & MACH_MSGH_BITS_COMPLEX) != 0) return false;
@@ -143,7 +145,8 @@ bool receive_short(Txn& txn, const Receive& receive, Handle<Kmsg> handle, ShortM
   }
   finish_destination(txn, receive, kmsg, header);
   const uint32_t trailer = trailer_size(static_cast<uint32_t>(receive.arguments.option));
-  put_message(out, kmsg, make_header(kmsg, kmsg.size, header), make_trailer(kmsg, trailer, header.context, false));
+  put_message(out, kmsg, make_header(kmsg, kmsg.size, header),
+              make_trailer(kmsg, trailer, header.context, false));
   txn.release(handle);
   return true;
 }
@@ -156,15 +159,17 @@ void take(Txn& txn, const Receive& receive, Found& found, ShortMessage* out) {
   if (!found.received) txn.hold(kHoldKmsg, picked.kmsg.index);
 }
 
-// A port of one's own is found without the space's lock: the entry says where to look, and the port, under its own lock,
-// whether that is so. Empty: somebody has to look under the space's.
+// A port of one's own is found without the space's lock: the entry says where to look, and the port, under
+// its own lock, whether that is so. Empty: somebody has to look under the space's.
 Locked<Port> own_port(Txn& txn, Handle<Space> handle, Name name) {
   const Segment& segment = txn.segment();
   const Space& space = segment.at(handle);
   if (name.index() == 0 || name.index() >= space.table_size) return {};
   const Entry& entry = entry_at(segment, handle, name.index());
   const uint32_t bits = entry.bits, object = entry.object;
-  if ((bits & 0xff) != name.generation() || (bits & kTypeReceive) == 0 || !segment.plausible(kZonePort, object)) return {};
+  if ((bits & 0xff) != name.generation() || (bits & kTypeReceive) == 0 ||
+      !segment.plausible(kZonePort, object))
+    return {};
   Locked<Port> port = txn.lock(Handle<Port>{object});
   const bool ours = port->active() && !port->is(kPortInTransit) && port->receiver == handle.index &&
                     port->receiver_name == name.value && port->kobject_type == 0;
@@ -233,9 +238,9 @@ Found look(const Receive& receive, ShortMessage& out) {
   return found;
 }
 
-// Locks the object that a frame waits on, or waited on when it was granted something: whoever grants holds that lock until
-// the grant is committed, so that what the frame says now is true. Whether it is a port or a set a granted frame does not
-// say; to lock the other thing of this index does no harm.
+// Locks the object that a frame waits on, or waited on when it was granted something: whoever grants holds
+// that lock until the grant is committed, so that what the frame says now is true. Whether it is a port or a
+// set a granted frame does not say; to lock the other thing of this index does no harm.
 void lock_waited_on(Txn& txn, const Frame& frame) {
   const Segment& segment = txn.segment();
   const uint32_t object = frame.object;
@@ -274,8 +279,8 @@ bool leave_list(const Receive& receive, Frame& frame) {
 Found wait(const Receive& receive, ShortMessage& out) {
   Frame& frame = receive.self.frame();
   const ReceiveArguments& a = receive.arguments;
-  const WaitEnd end =
-      wait_for_grant(receive.self, frame, deadline_after(a.timeout, (a.option & MACH_RCV_TIMEOUT) != 0), true);
+  const WaitEnd end = wait_for_grant(receive.self, frame,
+                                     deadline_after(a.timeout, (a.option & MACH_RCV_TIMEOUT) != 0), true);
   Found found;
   if (end != WaitEnd::granted && leave_list(receive, frame)) {
     found.code = end == WaitEnd::timed_out ? MACH_RCV_TIMED_OUT : MACH_RCV_INTERRUPTED;
@@ -309,8 +314,8 @@ void fire_armed(const Receive& receive, Kmsg& kmsg) {
   }
 }
 
-// The reply right enters the space, the destination's ends. KERN_SUCCESS, or the code for want of a name: then nothing
-// has changed.
+// The reply right enters the space, the destination's ends. KERN_SUCCESS, or the code for want of a name:
+// then nothing has changed.
 kern_return_t copyout_header(const Receive& receive, Handle<Kmsg> handle, HeaderOut& out) {
   Kmsg& kmsg = receive.segment().at(handle);
   return with_room(receive.self, receive.space, kReceiveNeeds, [&](Txn& txn) -> int {
@@ -332,8 +337,8 @@ kern_return_t copyout_header(const Receive& receive, Handle<Kmsg> handle, Header
   });
 }
 
-// A message of which only the header is delivered: everything else in it is destroyed, but the destination's right is
-// used up as usual.
+// A message of which only the header is delivered: everything else in it is destroyed, but the destination's
+// right is used up as usual.
 void finish_bare(const Receive& receive, Handle<Kmsg> handle, HeaderOut& out) {
   Kmsg& kmsg = receive.segment().at(handle);
   transact(receive.self, kDropNeeds.with<Kmsg>(2), [&](Txn& txn) {
@@ -367,7 +372,8 @@ mach_msg_return_t deliver_bare(const Receive& receive, Handle<Kmsg> handle, mach
     bare.header.msgh_voucher_port = MACH_PORT_NULL;
     bare.trailer = make_trailer(kmsg, trailer, 0, true);
     const uint32_t size = kHeaderSize + trailer;
-    if (!receive.user.copy_out(a.buffer, &bare, size < a.size ? size : a.size)) result = MACH_RCV_INVALID_DATA;
+    if (!receive.user.copy_out(a.buffer, &bare, size < a.size ? size : a.size))
+      result = MACH_RCV_INVALID_DATA;
   }
   kmsg_destroy(receive.self, handle);
   return result;
@@ -401,11 +407,12 @@ mach_msg_return_t deliver(const Receive& receive, Handle<Kmsg> handle) {
   } else {
     mach_msg_return_t bits = MACH_MSG_SUCCESS;
     if (kmsg.converted_in != 0)
-      bits = kmsg_copyout_body(self, receive.space, handle, receive.user, (option & MACH_RCV_GUARDED_DESC) != 0,
-                               receive.arguments.buffer, false);
+      bits = kmsg_copyout_body(self, receive.space, handle, receive.user,
+                               (option & MACH_RCV_GUARDED_DESC) != 0, receive.arguments.buffer, false);
     if (bits != MACH_MSG_SUCCESS) code = MACH_RCV_BODY_ERROR | bits;
     const uint32_t trailer = trailer_size(option);
-    if (!copy_message(receive, kmsg, make_header(kmsg, kmsg.size, out), make_trailer(kmsg, trailer, out.context, false)))
+    if (!copy_message(receive, kmsg, make_header(kmsg, kmsg.size, out),
+                      make_trailer(kmsg, trailer, out.context, false)))
       code = MACH_RCV_INVALID_DATA;
     if (receive.arguments.aux_size != 0 &&
         !aux_copy_out(self.segment(), kmsg, receive.user, receive.arguments.aux))
@@ -415,19 +422,22 @@ mach_msg_return_t deliver(const Receive& receive, Handle<Kmsg> handle) {
   return code;
 }
 
-// MACH_RCV_LARGE: the message stays; the caller learns the size, and with LARGE_IDENTITY the port (messages 6.4).
+// MACH_RCV_LARGE: the message stays; the caller learns the size, and with LARGE_IDENTITY the port
+// (messages 6.4).
 mach_msg_return_t report_large(const Receive& receive, const Picked& picked) {
   const ReceiveArguments& a = receive.arguments;
   const uint32_t size = picked.needed, name = picked.holder.value;
   if (a.size >= 8 && !receive.user.copy_out(a.buffer + 4, &size, 4)) return MACH_RCV_INVALID_DATA;
-  if ((a.option & MACH_RCV_LARGE_IDENTITY) != 0 && a.size >= 16 && !receive.user.copy_out(a.buffer + 12, &name, 4))
+  if ((a.option & MACH_RCV_LARGE_IDENTITY) != 0 && a.size >= 16 &&
+      !receive.user.copy_out(a.buffer + 12, &name, 4))
     return MACH_RCV_INVALID_DATA;
   return MACH_RCV_TOO_LARGE;
 }
 
 }  // namespace
 
-mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& user, const ReceiveArguments& arguments) {
+mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& user,
+                              const ReceiveArguments& arguments) {
   const Receive receive{self, space, user, arguments};
   ShortMessage message;
   Found found = look(receive, message);
@@ -435,7 +445,8 @@ mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& use
   if (found.waits) found = wait(receive, message);
   mach_msg_return_t code = found.code;
   if (found.received)
-    code = user.copy_out(arguments.buffer, message.bytes, message.length) ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
+    code = user.copy_out(arguments.buffer, message.bytes, message.length) ? MACH_MSG_SUCCESS
+                                                                          : MACH_RCV_INVALID_DATA;
   else if (found.picked.kmsg && found.picked.too_large)
     code = deliver_bare(receive, found.picked.kmsg, MACH_RCV_TOO_LARGE);
   else if (found.picked.kmsg)
@@ -449,7 +460,8 @@ mach_msg_return_t msg_receive(Thread& self, Handle<Space> space, UserMemory& use
 
 namespace {
 
-// A message granted to a thread that died goes to the next receiver, or back to the head of its queue, if the port lives.
+// A message granted to a thread that died goes to the next receiver, or back to the head of its queue, if the
+// port lives.
 void return_grant(Txn& txn, Frame& frame) {
   Segment& segment = txn.segment();
   const Handle<Kmsg> handle{frame.grant};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The send half: messages 5, in the order of its checks. A short, simple message is made, takes its rights and is posted
-// in one transaction; any other is made first and held until then.
-// If we die here: what is held recovery destroys.
+// The send half: messages 5, in the order of its checks. A short, simple message is made, takes its rights
+// and is posted in one transaction; any other is made first and held until then. If we die here: what is held
+// recovery destroys.
 #include <string.h>
 
 #include "ipc/kernel.hpp"
@@ -17,7 +17,8 @@ namespace {
 
 // Internal: the header is in and the message was posted in the same transaction.
 constexpr int kPosted = -90002;
-// Internal: the header is in, but the destination is not of the sort that was meant; the message is being destroyed.
+// Internal: the header is in, but the destination is not of the sort that was meant; the message is being
+// destroyed.
 constexpr int kRefused = -90003;
 // Internal: the header is in, and the message is to be destroyed once its body is in too.
 constexpr int kSwallowed = -90004;
@@ -61,7 +62,8 @@ mach_msg_return_t check_header(const mach_msg_header_t& h) {
   const uint32_t remote = MACH_MSGH_BITS_REMOTE(h.msgh_bits), local = MACH_MSGH_BITS_LOCAL(h.msgh_bits),
                  kind = MACH_MSGH_BITS_VOUCHER(h.msgh_bits);
   const mach_port_name_t voucher = voucher_of(h);
-  if (local == 0 ? h.msgh_local_port != MACH_PORT_NULL : !MACH_MSG_TYPE_PORT_ANY_SEND(local)) return MACH_SEND_INVALID_HEADER;
+  if (local == 0 ? h.msgh_local_port != MACH_PORT_NULL : !MACH_MSG_TYPE_PORT_ANY_SEND(local))
+    return MACH_SEND_INVALID_HEADER;
   if (kind != 0 && (!wants_send(kind) || voucher == MACH_PORT_DEAD)) return MACH_SEND_INVALID_VOUCHER;
   if (!MACH_MSG_TYPE_PORT_ANY_SEND(remote)) return MACH_SEND_INVALID_HEADER;
   if (!MACH_PORT_VALID(h.msgh_remote_port)) return MACH_SEND_INVALID_DEST;
@@ -92,7 +94,8 @@ bool reply_allowed(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t dispos
 
 // A send-once right whose port has died, not yet a dead name and not watched: the message is swallowed.
 bool swallows(Txn& txn, const Entry& entry, uint32_t disposition) {
-  if (disposition != MACH_MSG_TYPE_MOVE_SEND_ONCE || !entry.has(kTypeSendOnce) || entry.request != 0) return false;
+  if (disposition != MACH_MSG_TYPE_MOVE_SEND_ONCE || !entry.has(kTypeSendOnce) || entry.request != 0)
+    return false;
   return !txn.lock(Handle<Port>{entry.object})->active();
 }
 
@@ -136,7 +139,9 @@ void give(Txn& txn, const Send& send) {
 
 // MACH_SEND_NOTIFY (messages 5.7).
 void arm_send_possible(Txn& txn, Kmsg& kmsg, Locked<Port>& port, Entry& entry) {
-  if (MACH_MSGH_BITS_REMOTE(kmsg.bits) != MACH_MSG_TYPE_PORT_SEND || !port->active() || port->kobject_type != 0) return;
+  if (MACH_MSGH_BITS_REMOTE(kmsg.bits) != MACH_MSG_TYPE_PORT_SEND || !port->active() ||
+      port->kobject_type != 0)
+    return;
   if (entry.request == 0 || entry.object != port.handle().index) return;
   const Handle<Request> handle{entry.request};
   const Request& request = txn.segment().at(handle);
@@ -180,7 +185,8 @@ int take_header(Send& send, Txn& txn) {
   // Nothing fails from here on.
   Kmsg& kmsg = kmsg_in_hand(txn, send);
   // Of two rights from one name, what is copied or made goes before what is moved.
-  NakedRight to, back{reply_name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(local)};
+  NakedRight to,
+      back{reply_name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(local)};
   const bool reply_first = reply != nullptr && reply == dest && moves(remote) && !moves(local);
   if (reply_first) right_copyin(txn, space, *reply, local, back);
   if (swallowed) {
@@ -228,14 +234,15 @@ bool kernel_takes(const Send& send) {
   uint32_t offset = kBodyFirst;
   for (uint32_t i = 0; i < send.kmsg().descriptors; i++) {
     const Descriptor d = descriptor_at(send.segment(), send.kmsg(), offset);
-    if (d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR || d.type == MACH_MSG_OOL_VOLATILE_DESCRIPTOR) return false;
+    if (d.type == MACH_MSG_GUARDED_PORT_DESCRIPTOR || d.type == MACH_MSG_OOL_VOLATILE_DESCRIPTOR)
+      return false;
     offset += d.length;
   }
   return true;
 }
 
-// The bytes, and of a complex message its descriptors as far as they can be judged without the space. The message is
-// held then.
+// The bytes, and of a complex message its descriptors as far as they can be judged without the space. The
+// message is held then.
 mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
   const SendArguments& a = send.arguments;
   send.handle = kmsg_alloc(send.self, a.size, send.aux());
@@ -246,7 +253,8 @@ mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
     memcpy(kmsg.inline_body, send.bytes.body, a.size - kHeaderSize);
   else if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize))
     return MACH_SEND_INVALID_DATA;
-  if (send.aux() != 0 && !aux_copy_in(send.segment(), kmsg, send.user, a.given->aux)) return MACH_SEND_INVALID_DATA;
+  if (send.aux() != 0 && !aux_copy_in(send.segment(), kmsg, send.user, a.given->aux))
+    return MACH_SEND_INVALID_DATA;
   if (!send.is_complex()) return MACH_MSG_SUCCESS;
   // The count may have changed under our hands: what was checked is what counts.
   body_word(send.segment(), kmsg, 0).init(descriptors);
@@ -258,7 +266,8 @@ mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
 // The header, from the buffer or from the arguments; of a short message all of it.
 bool read_bytes(Send& send) {
   const SendArguments& a = send.arguments;
-  if (a.given == nullptr) return send.user.copy_in(&send.bytes, a.buffer, send.is_short() ? a.size : kHeaderSize);
+  if (a.given == nullptr)
+    return send.user.copy_in(&send.bytes, a.buffer, send.is_short() ? a.size : kHeaderSize);
   send.bytes.header = a.given->header;
   const uint32_t body = a.size - kHeaderSize;
   return !send.is_short() || body == 0 || send.user.copy_in(send.bytes.body, a.buffer + kHeaderSize, body);
@@ -272,7 +281,8 @@ mach_msg_return_t count_descriptors(const Send& send, uint32_t& descriptors) {
     descriptors = a.given->descriptors;
     const uint32_t most = a.given->call == MACH64_SEND_KOBJECT_CALL ? kKobjectDescriptors : ~0u;
     if (descriptors > (send.is_complex() ? most : 0)) return MACH_SEND_TOO_LARGE;
-  } else if (send.is_complex() && !send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) {
+  } else if (send.is_complex() &&
+             !send.user.copy_in(&descriptors, a.buffer + kHeaderSize, sizeof descriptors)) {
     return MACH_SEND_INVALID_DATA;
   }
   const bool fit = !send.is_complex() || descriptors <= (a.size - sizeof(mach_msg_base_t)) / 12;
@@ -288,7 +298,8 @@ mach_msg_return_t take_bytes(Send& send) {
   send.bytes.header.msgh_bits &= MACH_MSGH_BITS_USER;
   uint32_t descriptors = 0;
   mach_msg_return_t code = count_descriptors(send, descriptors);
-  if (code == MACH_MSG_SUCCESS && (send.is_complex() || !send.is_short())) code = make_message(send, descriptors);
+  if (code == MACH_MSG_SUCCESS && (send.is_complex() || !send.is_short()))
+    code = make_message(send, descriptors);
   return code == MACH_MSG_SUCCESS ? check_header(send.header()) : code;
 }
 
@@ -324,8 +335,12 @@ Delivery try_deliver(const Send& send) {
           txn.drop(*txn.find_hold(kHoldKmsg, send.handle.index));
           delivery = Delivery::posted;
           break;
-        case SendVerdict::timed_out: delivery = Delivery::timed_out; break;
-        case SendVerdict::no_buffer: delivery = Delivery::no_buffer; break;
+        case SendVerdict::timed_out:
+          delivery = Delivery::timed_out;
+          break;
+        case SendVerdict::no_buffer:
+          delivery = Delivery::no_buffer;
+          break;
         case SendVerdict::must_wait:
           mqueue_wait_for_room(txn, port);
           delivery = Delivery::wait;
@@ -341,7 +356,8 @@ Delivery try_deliver(const Send& send) {
 mach_msg_return_t wait_for_room(const Send& send, bool& destroyed) {
   Frame& frame = send.self.frame();
   const WaitEnd end = wait_for_grant(
-      send.self, frame, deadline_after(send.arguments.timeout, (send.arguments.option & MACH_SEND_TIMEOUT) != 0), true);
+      send.self, frame,
+      deadline_after(send.arguments.timeout, (send.arguments.option & MACH_SEND_TIMEOUT) != 0), true);
   mach_msg_return_t code = MACH_MSG_SUCCESS;
   transact(send.self, Needs{}, [&](Txn& txn) {
     destroyed = false;
@@ -375,15 +391,16 @@ mach_msg_return_t give_back(const Send& send, mach_msg_return_t code) {
     Cell<uint32_t>& word = i == 0 ? kmsg.remote : kmsg.local;
     const uint32_t disposition = i == 0 ? MACH_MSGH_BITS_REMOTE(kmsg.bits) : MACH_MSGH_BITS_LOCAL(kmsg.bits);
     Name name;
-    const kern_return_t copied = with_room(send.self, send.space, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
-      name = Name{word};
-      if (!name.valid()) return KERN_SUCCESS;
-      Locked<Space> space = txn.lock(send.space);
-      const kern_return_t out = right_copyout(txn, space, {word, disposition}, name);
-      if (out != KERN_SUCCESS && out != KERN_INVALID_CAPABILITY) return out;
-      txn.set(word, kRightNull);
-      return KERN_SUCCESS;
-    });
+    const kern_return_t copied =
+        with_room(send.self, send.space, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
+          name = Name{word};
+          if (!name.valid()) return KERN_SUCCESS;
+          Locked<Space> space = txn.lock(send.space);
+          const kern_return_t out = right_copyout(txn, space, {word, disposition}, name);
+          if (out != KERN_SUCCESS && out != KERN_INVALID_CAPABILITY) return out;
+          txn.set(word, kRightNull);
+          return KERN_SUCCESS;
+        });
     names[i] = name.value;
     if (copied == KERN_SUCCESS) continue;
     names[i] = MACH_PORT_NULL;
@@ -409,12 +426,18 @@ mach_msg_return_t give_back(const Send& send, mach_msg_return_t code) {
 
 mach_msg_return_t deliver(const Send& send) {
   switch (try_deliver(send)) {
-    case Delivery::posted: return MACH_MSG_SUCCESS;
-    case Delivery::swallowed: return swallow(send);
-    case Delivery::kernel: return answer_for_kernel(send);
-    case Delivery::timed_out: return give_back(send, MACH_SEND_TIMED_OUT);
-    case Delivery::no_buffer: return give_back(send, MACH_SEND_NO_BUFFER);
-    case Delivery::wait: break;
+    case Delivery::posted:
+      return MACH_MSG_SUCCESS;
+    case Delivery::swallowed:
+      return swallow(send);
+    case Delivery::kernel:
+      return answer_for_kernel(send);
+    case Delivery::timed_out:
+      return give_back(send, MACH_SEND_TIMED_OUT);
+    case Delivery::no_buffer:
+      return give_back(send, MACH_SEND_NO_BUFFER);
+    case Delivery::wait:
+      break;
   }
   bool destroyed = false;
   const mach_msg_return_t code = wait_for_room(send, destroyed);
@@ -433,7 +456,8 @@ mach_msg_return_t msg_send(Thread& self, Handle<Task> task, Handle<Space> space,
   Send send{self, task, space, user, arguments};
   mach_msg_return_t code = take_bytes(send);
   if (code == MACH_MSG_SUCCESS)
-    code = transact(self, kSendNeeds, [&](Txn& txn) { return take_header(send, txn); }, MACH_SEND_NO_BUFFER);
+    code = transact(
+        self, kSendNeeds, [&](Txn& txn) { return take_header(send, txn); }, MACH_SEND_NO_BUFFER);
   if (code == kPosted) return MACH_MSG_SUCCESS;
   if (code == kRefused) return MACH_SEND_INVALID_OPTIONS;
   const bool swallowed = code == kSwallowed;

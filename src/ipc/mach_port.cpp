@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making, moving and dropping rights. If we die here: each call is one transaction, or a right in a hold between two.
+// Making, moving and dropping rights. If we die here: each call is one transaction, or a right in a hold
+// between two.
 #include "ipc/mach_port.hpp"
 
 #include "ipc/kmsg.hpp"
@@ -33,7 +34,8 @@ void make_right(Txn& txn, Locked<Space>& space, mach_port_right_t right, Name na
 }
 
 bool can_allocate(mach_port_right_t right) {
-  return right == MACH_PORT_RIGHT_RECEIVE || right == MACH_PORT_RIGHT_PORT_SET || right == MACH_PORT_RIGHT_DEAD_NAME;
+  return right == MACH_PORT_RIGHT_RECEIVE || right == MACH_PORT_RIGHT_PORT_SET ||
+         right == MACH_PORT_RIGHT_DEAD_NAME;
 }
 
 // Runs an operation on the entry that a name denotes.
@@ -94,8 +96,8 @@ kern_return_t port_allocate_name(Thread& self, Handle<Space> handle, mach_port_r
   });
 }
 
-kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_right_t right, mach_port_qos_t& qos,
-                                 Name& name) {
+kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_right_t right,
+                                 mach_port_qos_t& qos, Name& name) {
   if (qos.name && !name.valid()) return KERN_INVALID_VALUE;
   if (qos.prealloc) {
     if (qos.len > MACH_MSG_SIZE_MAX - MAX_TRAILER_SIZE) return KERN_RESOURCE_SHORTAGE;
@@ -105,13 +107,14 @@ kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_ri
   return qos.name ? port_allocate_name(self, space, right, name) : port_allocate(self, space, right, name);
 }
 
-kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port_options_t& options, uint64_t context,
-                             Name& name) {
+kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port_options_t& options,
+                             uint64_t context, Name& name) {
   const uint32_t flags = options.flags;
   constexpr uint32_t kKinds = MPO_SERVICE_PORT | MPO_CONNECTION_PORT | MPO_TG_BLOCK_TRACKING;
   constexpr uint32_t kReplies =
       MPO_REPLY_PORT | MPO_ENFORCE_REPLY_PORT_SEMANTICS | MPO_PROVISIONAL_REPLY_PORT | MPO_EXCEPTION_PORT;
-  if (__builtin_popcount(flags & kKinds) > 1 || __builtin_popcount(flags & kReplies) > 1) return KERN_INVALID_ARGUMENT;
+  if (__builtin_popcount(flags & kKinds) > 1 || __builtin_popcount(flags & kReplies) > 1)
+    return KERN_INVALID_ARGUMENT;
   if ((flags & (MPO_TG_BLOCK_TRACKING | MPO_SERVICE_PORT)) != 0) return KERN_DENIED;
   if ((flags & MPO_CONNECTION_PORT) != 0 && options.service_port_name == 0) return KERN_INVALID_ARGUMENT;
   const bool limited = (flags & MPO_QLIMIT) != 0;
@@ -144,7 +147,8 @@ kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port
   });
 }
 
-kern_return_t port_destruct(Thread& self, Handle<Space> space, Name name, mach_port_delta_t srdelta, uint64_t guard) {
+kern_return_t port_destruct(Thread& self, Handle<Space> space, Name name, mach_port_delta_t srdelta,
+                            uint64_t guard) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
     return right_destruct(txn, locked, name, entry, srdelta, guard);
@@ -190,7 +194,8 @@ bool is_right(const NakedRight& right) { return right.port != kRightNull && righ
 
 }  // namespace
 
-kern_return_t right_take(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
+kern_return_t right_take(Thread& self, Handle<Space> handle, Name name, uint32_t disposition,
+                         NakedRight& right) {
   for (;;) {
     Ref<Port> busy;
     const kern_return_t code = transact(self, kCopyinNeeds, [&](Txn& txn) -> int {
@@ -209,7 +214,8 @@ kern_return_t right_take(Thread& self, Handle<Space> handle, Name name, uint32_t
   }
 }
 
-kern_return_t right_take_sent(Thread& self, Handle<Space> handle, Name name, uint32_t disposition, NakedRight& right) {
+kern_return_t right_take_sent(Thread& self, Handle<Space> handle, Name name, uint32_t disposition,
+                              NakedRight& right) {
   right = {name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(disposition)};
   if (!name.valid()) return KERN_SUCCESS;
   const kern_return_t taken = right_take(self, handle, name, disposition, right);
@@ -265,10 +271,12 @@ kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, H
     code = right_take_sent(self, from, poly, disposition, right);
   } else if (!poly.valid()) {
     return KERN_INVALID_NAME;
-  } else if (name == poly && (disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_COPY_SEND)) {
-    return on_entry(self, handle, name, kAgainNeeds, [&](Txn& txn, Locked<Space>& space, Entry& entry) -> int {
-      return right_again(txn, space, entry, disposition);
-    });
+  } else if (name == poly &&
+             (disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_COPY_SEND)) {
+    return on_entry(self, handle, name, kAgainNeeds,
+                    [&](Txn& txn, Locked<Space>& space, Entry& entry) -> int {
+                      return right_again(txn, space, entry, disposition);
+                    });
   } else {
     code = right_take(self, from, poly, disposition, right);
     if (code == KERN_INVALID_CAPABILITY) return KERN_INVALID_RIGHT;
@@ -279,8 +287,9 @@ kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, H
   return code;
 }
 
-kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name, mach_msg_type_name_t disposition,
-                                 Handle<Space> to, Name& out, mach_msg_type_name_t& type) {
+kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name,
+                                 mach_msg_type_name_t disposition, Handle<Space> to, Name& out,
+                                 mach_msg_type_name_t& type) {
   if (!MACH_MSG_TYPE_PORT_ANY(disposition)) return KERN_INVALID_VALUE;
   if (!name.valid()) return KERN_INVALID_RIGHT;
   NakedRight right;

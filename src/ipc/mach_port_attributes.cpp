@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a receive right's holder may see and set: limits, status, counters, context and guard (ports 7.9 to 7.18). Guard
-// violations return their code; the exception that Darwin raises besides comes with exceptions.
+// What a receive right's holder may see and set: limits, status, counters, context and guard (ports 7.9
+// to 7.18). Guard violations return their code; the exception that Darwin raises besides comes with
+// exceptions.
 #include <string.h>
 
 #include <algorithm>
 
-#include "ipc/mach_port.hpp"
 #include "ipc/kmsg.hpp"
+#include "ipc/mach_port.hpp"
 #include "ipc/mqueue.hpp"
 
 namespace portolan::ipc {
@@ -54,11 +55,19 @@ kern_return_t port_get_attributes(Thread& self, Handle<Space> handle, Name name,
   uint32_t needed = 0;
   switch (flavor) {
     case MACH_PORT_LIMITS_INFO:
-    case MACH_PORT_DNREQUESTS_SIZE: needed = 1; break;
-    case MACH_PORT_RECEIVE_STATUS: needed = MACH_PORT_RECEIVE_STATUS_COUNT; break;
-    case MACH_PORT_INFO_EXT: needed = MACH_PORT_INFO_EXT_COUNT; break;
-    case MACH_PORT_SERVICE_THROTTLED: break;
-    default: return KERN_INVALID_ARGUMENT;
+    case MACH_PORT_DNREQUESTS_SIZE:
+      needed = 1;
+      break;
+    case MACH_PORT_RECEIVE_STATUS:
+      needed = MACH_PORT_RECEIVE_STATUS_COUNT;
+      break;
+    case MACH_PORT_INFO_EXT:
+      needed = MACH_PORT_INFO_EXT_COUNT;
+      break;
+    case MACH_PORT_SERVICE_THROTTLED:
+      break;
+    default:
+      return KERN_INVALID_ARGUMENT;
   }
   if (count < needed) return KERN_FAILURE;
   if (!name.valid() && (flavor == MACH_PORT_LIMITS_INFO || flavor == MACH_PORT_DNREQUESTS_SIZE)) {
@@ -68,8 +77,12 @@ kern_return_t port_get_attributes(Thread& self, Handle<Space> handle, Name name,
   }
   return on_receive(self, handle, name, [&](Txn&, Locked<Port>& port) -> int {
     switch (flavor) {
-      case MACH_PORT_LIMITS_INFO: info[0] = static_cast<integer_t>(port->qlimit.get()); break;
-      case MACH_PORT_DNREQUESTS_SIZE: info[0] = static_cast<integer_t>(port->request_slots.get()); break;
+      case MACH_PORT_LIMITS_INFO:
+        info[0] = static_cast<integer_t>(port->qlimit.get());
+        break;
+      case MACH_PORT_DNREQUESTS_SIZE:
+        info[0] = static_cast<integer_t>(port->request_slots.get());
+        break;
       case MACH_PORT_RECEIVE_STATUS: {
         const mach_port_status_t status = status_of(port);
         memcpy(info, &status, sizeof status);
@@ -81,7 +94,8 @@ kern_return_t port_get_attributes(Thread& self, Handle<Space> handle, Name name,
         memcpy(info, &extended, sizeof extended);
         break;
       }
-      default: return KERN_INVALID_CAPABILITY;
+      default:
+        return KERN_INVALID_CAPABILITY;
     }
     count = needed;
     return KERN_SUCCESS;
@@ -117,16 +131,24 @@ kern_return_t port_set_attributes(Thread& self, Handle<Space> handle, Name name,
     case MACH_PORT_TEMPOWNER:
     case MACH_PORT_IMPORTANCE_RECEIVER:
     case MACH_PORT_DENAP_RECEIVER:
-    case MACH_PORT_SERVICE_THROTTLED: break;
-    default: return KERN_INVALID_ARGUMENT;
+    case MACH_PORT_SERVICE_THROTTLED:
+      break;
+    default:
+      return KERN_INVALID_ARGUMENT;
   }
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     switch (flavor) {
-      case MACH_PORT_TEMPOWNER: txn.set(port->state, port->state | kPortImpDonation | kPortTempOwner); return KERN_SUCCESS;
+      case MACH_PORT_TEMPOWNER:
+        txn.set(port->state, port->state | kPortImpDonation | kPortTempOwner);
+        return KERN_SUCCESS;
       case MACH_PORT_IMPORTANCE_RECEIVER:
-      case MACH_PORT_DENAP_RECEIVER: txn.set(port->state, port->state | kPortImpDonation); return KERN_SUCCESS;
-      case MACH_PORT_SERVICE_THROTTLED: return KERN_INVALID_CAPABILITY;
-      default: return KERN_SUCCESS;
+      case MACH_PORT_DENAP_RECEIVER:
+        txn.set(port->state, port->state | kPortImpDonation);
+        return KERN_SUCCESS;
+      case MACH_PORT_SERVICE_THROTTLED:
+        return KERN_INVALID_CAPABILITY;
+      default:
+        return KERN_SUCCESS;
     }
   });
 }
@@ -193,10 +215,12 @@ kern_return_t port_unguard(Thread& self, Handle<Space> handle, Name name, uint64
   });
 }
 
-kern_return_t port_swap_guard(Thread& self, Handle<Space> handle, Name name, uint64_t old_guard, uint64_t new_guard) {
+kern_return_t port_swap_guard(Thread& self, Handle<Space> handle, Name name, uint64_t old_guard,
+                              uint64_t new_guard) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
-    if (!port->is(kPortGuarded) || port->is(kPortStrict) || port->context != old_guard) return KERN_INVALID_ARGUMENT;
+    if (!port->is(kPortGuarded) || port->is(kPortStrict) || port->context != old_guard)
+      return KERN_INVALID_ARGUMENT;
     txn.set(port->context, new_guard);
     return KERN_SUCCESS;
   });
@@ -234,7 +258,8 @@ kern_return_t port_peek(Thread& self, Handle<Space> handle, Name name, uint32_t 
 }
 
 kern_return_t port_peek_trailer(Thread& self, Handle<Space> space, Name name, mach_msg_trailer_type_t type,
-                                uint32_t seqno, Peeked& peeked, mach_msg_audit_trailer_t& trailer, uint32_t& room) {
+                                uint32_t seqno, Peeked& peeked, mach_msg_audit_trailer_t& trailer,
+                                uint32_t& room) {
   static constexpr uint32_t kSizes[] = {8, 12, 20, 52};
   if (!name.valid()) return KERN_INVALID_RIGHT;
   const uint32_t elements = type >> 24 & 0xf;

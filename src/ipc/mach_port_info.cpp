@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looking at names: types, references, identities. Looking turns rights of dead ports into dead names, except where the
-// rules say that it does not (ports 7.21).
+// Looking at names: types, references, identities. Looking turns rights of dead ports into dead names, except
+// where the rules say that it does not (ports 7.21).
 #include <algorithm>
 
 #include "ipc/mach_port.hpp"
@@ -13,10 +13,14 @@ uint32_t request_bits(const Segment& segment, const Entry& entry) {
   if (entry.request == 0) return 0;
   const Request& request = segment.at(Handle<Request>{entry.request});
   switch (request.state) {
-    case kRequestDeadName: return MACH_PORT_TYPE_DNREQUEST;
-    case kRequestArmed: return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST;
-    case kRequestDelayed: return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST_DELAYED;
-    default: return 0;
+    case kRequestDeadName:
+      return MACH_PORT_TYPE_DNREQUEST;
+    case kRequestArmed:
+      return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST;
+    case kRequestDelayed:
+      return MACH_PORT_TYPE_DNREQUEST | MACH_PORT_TYPE_SPREQUEST_DELAYED;
+    default:
+      return 0;
   }
 }
 
@@ -99,7 +103,8 @@ kern_return_t port_get_srights(Thread& self, Handle<Space> handle, Name name, ma
   });
 }
 
-kern_return_t port_dnrequest_info(Thread& self, Handle<Space> handle, Name name, unsigned& total, unsigned& used) {
+kern_return_t port_dnrequest_info(Thread& self, Handle<Space> handle, Name name, unsigned& total,
+                                  unsigned& used) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);

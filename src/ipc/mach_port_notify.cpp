@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mach_port_request_notification (ports 8). If we die here: the notify right is in its entry, in a hold, or registered;
-// so is the previous one on its way back.
+// mach_port_request_notification (ports 8). If we die here: the notify right is in its entry, in a hold, or
+// registered; so is the previous one on its way back.
 #include <mach/mig_errors.h>
 #include <mach/notify.h>
 
@@ -61,7 +61,8 @@ kern_return_t ask_no_senders(Txn& txn, Locked<Space>& space, const Ask& ask, uin
   if (ask.notify == kRightNull) return KERN_SUCCESS;
   registered(txn, ask);
   if (port->srights == 0 && ask.sync <= port->mscount)
-    notify_send(txn, keep_message(txn, kKmsgReserved, 0), Handle<Port>{ask.notify}, MACH_NOTIFY_NO_SENDERS, port->mscount);
+    notify_send(txn, keep_message(txn, kKmsgReserved, 0), Handle<Port>{ask.notify}, MACH_NOTIFY_NO_SENDERS,
+                port->mscount);
   else
     txn.set(port->no_senders, keep_message(txn, kKmsgNoSenders, ask.notify).index);
   return KERN_SUCCESS;
@@ -116,7 +117,8 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   registered(txn, ask);
   request_insert(txn, port, handle);
   if (state == kRequestArmed) request_arm(txn, port, handle);
-  if (slots_for(port->request_count) > port->request_slots) txn.set(port->request_slots, slots_for(port->request_count));
+  if (slots_for(port->request_count) > port->request_slots)
+    txn.set(port->request_slots, slots_for(port->request_count));
   txn.set(entry.request, handle.index);
 }
 
@@ -126,7 +128,8 @@ kern_return_t dead_already(Txn& txn, Entry& entry, const Ask& ask) {
   const uint32_t urefs = entry.urefs;
   if (urefs < kUrefsMax) txn.set(entry.urefs, urefs + 1);
   registered(txn, ask);
-  notify_send(txn, keep_message(txn, kKmsgReserved, 0), Handle<Port>{ask.notify}, MACH_NOTIFY_DEAD_NAME, ask.name.value);
+  notify_send(txn, keep_message(txn, kKmsgReserved, 0), Handle<Port>{ask.notify}, MACH_NOTIFY_DEAD_NAME,
+              ask.name.value);
   return KERN_SUCCESS;
 }
 
@@ -161,9 +164,12 @@ kern_return_t register_it(Thread& self, const Ask& ask, uint32_t& previous) {
     previous = kRightNull;
     Locked<Space> space = txn.lock(ask.space);
     switch (ask.id) {
-      case MACH_NOTIFY_NO_SENDERS: return ask_no_senders(txn, space, ask, previous);
-      case MACH_NOTIFY_PORT_DESTROYED: return ask_port_destroyed(txn, space, ask);
-      default: return ask_about_name(txn, space, ask, previous);
+      case MACH_NOTIFY_NO_SENDERS:
+        return ask_no_senders(txn, space, ask, previous);
+      case MACH_NOTIFY_PORT_DESTROYED:
+        return ask_port_destroyed(txn, space, ask);
+      default:
+        return ask_about_name(txn, space, ask, previous);
     }
   });
 }
@@ -186,7 +192,8 @@ kern_return_t port_request_notification_naked(Thread& self, Handle<Space> handle
 
 namespace {
 
-// The right of the request that was replaced. KERN_INVALID_CAPABILITY, and MACH_PORT_DEAD, if its port has died.
+// The right of the request that was replaced. KERN_INVALID_CAPABILITY, and MACH_PORT_DEAD, if its port has
+// died.
 kern_return_t give_back(Thread& self, Handle<Space> to, const NakedRight& right, Name& previous) {
   const kern_return_t given = with_room(self, to, kCopyoutNeeds.with<Kmsg>(1), [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(to);
@@ -209,7 +216,8 @@ kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name
                                         mach_msg_type_name_t disposition, Name& previous) {
   previous = Name{};
   if (notify.value == MACH_PORT_DEAD) return KERN_INVALID_CAPABILITY;
-  // The direct entry serves the own space and a right that is send-once; what it leaves is a request (ports 6.2).
+  // The direct entry serves the own space and a right that is send-once; what it leaves is a request
+  // (ports 6.2).
   const bool direct = handle == from && notify.valid() && is_send_once(disposition);
   NakedRight right;
   kern_return_t code = direct ? right_take(self, from, notify, disposition, right)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// If we die here: every function works inside its caller's transaction, so a message is queued or in hand, a waiter is
-// on the list or granted. Only the fan-out to more sets than kSetsAtOnce spans transactions; a hold remembers it.
+// If we die here: every function works inside its caller's transaction, so a message is queued or in hand, a
+// waiter is on the list or granted. Only the fan-out to more sets than kSetsAtOnce spans transactions; a hold
+// remembers it.
 #include "ipc/mqueue.hpp"
 
 #include "ipc/mutant.hpp"
@@ -13,12 +14,18 @@ namespace {
 
 uint32_t trailer_size(uint32_t option) {
   switch (option >> 24 & 0xf) {
-    case MACH_RCV_TRAILER_NULL: return 8;
-    case MACH_RCV_TRAILER_SEQNO: return 12;
-    case MACH_RCV_TRAILER_SENDER: return 20;
-    case MACH_RCV_TRAILER_AUDIT: return 52;
-    case MACH_RCV_TRAILER_CTX: return 60;
-    default: return 68;
+    case MACH_RCV_TRAILER_NULL:
+      return 8;
+    case MACH_RCV_TRAILER_SEQNO:
+      return 12;
+    case MACH_RCV_TRAILER_SENDER:
+      return 20;
+    case MACH_RCV_TRAILER_AUDIT:
+      return 52;
+    case MACH_RCV_TRAILER_CTX:
+      return 60;
+    default:
+      return 68;
   }
 }
 
@@ -83,8 +90,8 @@ void number(Txn& txn, Locked<Port>& port, Kmsg& kmsg) {
 constexpr unsigned kAskedAtOnce = 5;
 
 // Offers a message to the receivers of one list; true when one of them got it. One with a small buffer and
-// MACH_RCV_LARGE is sent away with the size, and the next is asked, up to a limit: then the message is queued, and
-// whoever still waits is asked by port_settle.
+// MACH_RCV_LARGE is sent away with the size, and the next is asked, up to a limit: then the message is
+// queued, and whoever still waits is asked by port_settle.
 bool offer(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, Cell<uint32_t>& head, Cell<uint32_t>& tail,
            unsigned& asked) {
   Kmsg& kmsg = txn.segment().at(handle);
@@ -177,7 +184,8 @@ void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, SlotFrom slo
   if (slot == SlotFrom::fresh) txn.add(port->msgcount, 1);
   txn.set(kmsg.link, 0);
   const uint32_t tail = port->queue_tail;
-  if (mutant(Mutant::lost_order) && port->msgcount > 2 && txn.segment().at(Handle<Kmsg>{port->queue_head}).link == tail) {
+  if (mutant(Mutant::lost_order) && port->msgcount > 2 &&
+      txn.segment().at(Handle<Kmsg>{port->queue_head}).link == tail) {
     txn.set(kmsg.link, tail);
     txn.set(txn.segment().at(Handle<Kmsg>{port->queue_head}).link, handle.index);
     return;
@@ -304,8 +312,12 @@ void mqueue_wake_receiver(Txn& txn, Locked<Port>& port, uint32_t id, int32_t res
   grant(txn, id, kGrantCode, 0, result);
 }
 
-bool mqueue_wake_receivers(Txn& txn, Locked<Port>& port, unsigned limit) { return wake_receivers(txn, port, limit); }
-bool mqueue_wake_receivers(Txn& txn, Locked<Pset>& pset, unsigned limit) { return wake_receivers(txn, pset, limit); }
+bool mqueue_wake_receivers(Txn& txn, Locked<Port>& port, unsigned limit) {
+  return wake_receivers(txn, port, limit);
+}
+bool mqueue_wake_receivers(Txn& txn, Locked<Pset>& pset, unsigned limit) {
+  return wake_receivers(txn, pset, limit);
+}
 
 bool mqueue_release_senders(Txn& txn, Locked<Port>& port, unsigned limit) {
   for (unsigned i = 0; port->sender_head != 0; i++) {
@@ -343,7 +355,8 @@ void port_settle(Thread& self, Handle<Port> handle) {
         return 0;
       }
       uint32_t walk = port->links;
-      for (unsigned i = 0; walk != 0 && i < batch * kSetsAtOnce; i++) walk = txn.segment().at(Handle<Link>{walk}).port_next;
+      for (unsigned i = 0; walk != 0 && i < batch * kSetsAtOnce; i++)
+        walk = txn.segment().at(Handle<Link>{walk}).port_next;
       for (unsigned i = 0; walk != 0 && i < kSetsAtOnce; i++) {
         const Handle<Link> link{walk};
         walk = txn.segment().at(link).port_next;

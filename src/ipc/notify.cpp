@@ -133,7 +133,8 @@ void request_deleted(Txn& txn, Locked<Port>& port, Entry& entry, bool later) {
   if (request.live()) {
     request_unlink(txn, port, request);
     auto* send = later ? notify_send_later : notify_send;
-    send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, MACH_NOTIFY_PORT_DELETED, request.name);
+    send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, MACH_NOTIFY_PORT_DELETED,
+         request.name);
   }
   txn.release(handle);
 }
@@ -177,7 +178,8 @@ bool requests_fire_possible(Txn& txn, Locked<Port>& port, unsigned limit) {
     if (fired == limit) return false;
     Request& request = txn.segment().at(Handle<Request>{port->requests});
     request_unlink(txn, port, request);
-    notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, MACH_NOTIFY_SEND_POSSIBLE, request.name);
+    notify_send(txn, Handle<Kmsg>{request.kmsg}, Handle<Port>{request.notify}, MACH_NOTIFY_SEND_POSSIBLE,
+                request.name);
     txn.set(request.state, kRequestFired);
     txn.set(request.kmsg, 0);
     txn.set(request.notify, 0);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects of the kernel as they lie in the segment. What may be done with each is in the file of its name; here
-// are only layout, the lock that each cell belongs to, and the invariants that fsck checks under the same numbers.
+// The objects of the kernel as they lie in the segment. What may be done with each is in the file of its
+// name; here are only layout, the lock that each cell belongs to, and the invariants that fsck checks under
+// the same numbers.
 //
-// Ownership: a task owns its space and its threads; a space's entries, the rights in messages and the kernel's own
-// holders each count one reference on their port; a port owns its queue, its set memberships and its requests.
+// Ownership: a task owns its space and its threads; a space's entries, the rights in messages and the
+// kernel's own holders each count one reference on their port; a port owns its queue, its set memberships and
+// its requests.
 #pragma once
 
 #include <mach/kern_return.h>
@@ -48,7 +50,8 @@ struct Name {
 };
 constexpr Name make_name(uint32_t index, uint32_t generation) { return {index << 8 | generation}; }
 
-// ------------------------------------------------------------------------------------------------------- entries
+// -------------------------------------------------------------------------------------------------------
+// entries
 
 // What an entry's type bits look like to users (ports 1.2): the kernel keeps them in the same place.
 enum TypeBits : uint32_t {
@@ -65,11 +68,12 @@ enum TypeBits : uint32_t {
 //   N2: a free entry is on the space's free list, or was never used.
 //   N3: `object` is a live element that counts this entry among its references.
 struct Entry {
-  Cell<uint32_t> bits;     // type bits | generation; generation 0: never used
-  Cell<uint32_t> urefs;    // user references; low 16 bits
-  Cell<uint32_t> object;   // port or set; of a dead name: what it was (kobject type << 24 | 24 bits of its pid)
-  Cell<uint32_t> request;  // Request, 0: none. Free: previous free entry
-  Cell<uint32_t> next;     // pure send: next of the reverse hash's chain. Free: next free entry
+  Cell<uint32_t> bits;   // type bits | generation; generation 0: never used
+  Cell<uint32_t> urefs;  // user references; low 16 bits
+  Cell<uint32_t>
+      object;  // port or set; of a dead name: what it was (kobject type << 24 | 24 bits of its pid)
+  Cell<uint32_t> request;   // Request, 0: none. Free: previous free entry
+  Cell<uint32_t> next;      // pure send: next of the reverse hash's chain. Free: next free entry
   Cell<uint32_t> acquired;  // newest Acquisition, when sites are recorded
   Cell<uint32_t> rollover;  // which generation is the last (ports 2.3)
   uint32_t pad;
@@ -90,8 +94,8 @@ struct Virgin {
 };
 inline constexpr unsigned kVirginBlocks = 8;
 
-//   A1: `used` counts the entries in use; `sends` those that are pure send rights; the reverse hash finds exactly those.
-//   A2: `free_head` leads through all entries that were used and freed, newest first.
+//   A1: `used` counts the entries in use; `sends` those that are pure send rights; the reverse hash finds
+//   exactly those. A2: `free_head` leads through all entries that were used and freed, newest first.
 struct Space : Element {
   Cell<uint32_t> state;       // SpaceState
   Cell<uint32_t> task;        // its Task
@@ -101,37 +105,41 @@ struct Space : Element {
   Cell<uint32_t> sends;
   Cell<uint32_t> free_head;
   Virgin virgin[kVirginBlocks];
-  Cell<uint32_t> buckets;       // of the reverse hash, grown one at a time
-  Cell<uint32_t> cursor;        // next entry to tear down once dying
-  Cell<uint32_t> random;        // state of the generator behind the walks
-  Cell<uint32_t> table_limit;   // at most this many slots; kTableMax unless lowered
-  Cell<uint32_t> at_maximum;    // growth failed at the maximum once (ports 3.2)
-  Cell<uint32_t> peak;          // most entries ever in use
+  Cell<uint32_t> buckets;      // of the reverse hash, grown one at a time
+  Cell<uint32_t> cursor;       // next entry to tear down once dying
+  Cell<uint32_t> random;       // state of the generator behind the walks
+  Cell<uint32_t> table_limit;  // at most this many slots; kTableMax unless lowered
+  Cell<uint32_t> at_maximum;   // growth failed at the maximum once (ports 3.2)
+  Cell<uint32_t> peak;         // most entries ever in use
 };
 enum SpaceState : uint32_t { kSpaceFree, kSpaceActive, kSpaceDying };
 
-// --------------------------------------------------------------------------------------------------------- ports
+// ---------------------------------------------------------------------------------------------------------
+// ports
 
 enum PortState : uint32_t { kPortActive = 0, kPortDying = 1, kPortDead = 2 };
 enum PortFlags : uint32_t {
   kPortGuarded = 0x10,
   kPortStrict = 0x20,
   kPortImmovable = 0x40,
-  kPortInTransit = 0x80,   // the receive right is in a message; `receiver` is the port that message is queued on, or 0
+  kPortInTransit =
+      0x80,  // the receive right is in a message; `receiver` is the port that message is queued on, or 0
   kPortWasRegistered = 0x100,
   kPortTempOwner = 0x200,
   kPortImpDonation = 0x400,
   kPortSpPending = 0x800,  // armed send-possible requests are being fired
-  kPortBootstrapHome = 0x1000,  // the receive right belongs to the bootstrap namespace while its service is idle
+  kPortBootstrapHome =
+      0x1000,  // the receive right belongs to the bootstrap namespace while its service is idle
 };
 
-//   P1: `refs` equals the holders: entries, rights in messages, requests that watch it from the kernel, holds.
-//   P3: `srights` equals the naked send rights: entries with SEND, rights in messages, kernel holders.
+//   P1: `refs` equals the holders: entries, rights in messages, requests that watch it from the kernel,
+//   holds. P3: `srights` equals the naked send rights: entries with SEND, rights in messages, kernel holders.
 //   P4: `sorights` equals the send-once rights, those registered for notifications included.
 //   P5: `msgcount` is the queue's length plus the slots promised to woken senders.
-//   P6: an active port's `receiver` holds RECEIVE under `receiver_name`, or it is in transit, or the kernel's.
-//   P7: a dead port has no queue, no waiters, no links, no requests.
-// All cells belong to the port's lock. What every message changes is on the first line, what it reads on the second.
+//   P6: an active port's `receiver` holds RECEIVE under `receiver_name`, or it is in transit, or the
+//   kernel's. P7: a dead port has no queue, no waiters, no links, no requests.
+// All cells belong to the port's lock. What every message changes is on the first line, what it reads on the
+// second.
 struct Port : Element {
   Cell<uint32_t> refs;
   Cell<uint32_t> state;     // PortState | PortFlags
@@ -141,7 +149,8 @@ struct Port : Element {
   Cell<uint32_t> queue_head, queue_tail;        // Kmsg, by `link`
   Cell<uint32_t> receiver_head, receiver_tail;  // frames
 
-  alignas(64) Cell<uint32_t> receiver_name;  // once dying: the pid of whose it was, which explains the dead names
+  alignas(
+      64) Cell<uint32_t> receiver_name;  // once dying: the pid of whose it was, which explains the dead names
   Cell<uint32_t> qlimit;
   Cell<uint32_t> sender_head, sender_tail;      // frames of blocked senders
   Cell<uint32_t> links;                         // Link: set memberships, in the order of joining
@@ -164,10 +173,10 @@ static_assert(sizeof(Port) == 192);
 //   Q1: every member has exactly one Link to the set; ready members are on the ring.
 struct Pset : Element {
   Cell<uint32_t> refs;
-  Cell<uint32_t> state;    // PortState
-  Cell<uint32_t> space;    // holder
+  Cell<uint32_t> state;  // PortState
+  Cell<uint32_t> space;  // holder
   Cell<uint32_t> name;
-  Cell<uint32_t> members;  // Link, by `set_next`
+  Cell<uint32_t> members;                       // Link, by `set_next`
   Cell<uint32_t> ready_head, ready_tail;        // Link, by `ready_next`
   Cell<uint32_t> receiver_head, receiver_tail;  // frames
   Cell<uint32_t> count;
@@ -176,7 +185,8 @@ struct Pset : Element {
   bool active() const { return (state & 3) == kPortActive; }
 };
 
-// One membership. `port_*` belong to the port's lock, `set_*` and `ready*` to the set's; made and unmade under both.
+// One membership. `port_*` belong to the port's lock, `set_*` and `ready*` to the set's; made and unmade
+// under both.
 struct Link : Element {
   Cell<uint32_t> port, pset;
   Cell<uint32_t> port_next, port_prev;
@@ -186,7 +196,8 @@ struct Link : Element {
   uint32_t pad;
 };
 
-// ------------------------------------------------------------------------------------------------------ messages
+// ------------------------------------------------------------------------------------------------------
+// messages
 
 enum KmsgKind : uint32_t {
   kKmsgMessage = 1,    // a message: in hand, queued, granted, or on a work list
@@ -207,19 +218,21 @@ struct Sender {
 
 // A message. Requests keep one for the notification that they will send: that is why it never lacks memory.
 //   M1: a message in a queue, a grant or a work list is in exactly one of them, or in one hold.
-//   M2: descriptors in [converted_out, converted_in) carry rights in kernel form; the others are names as copied.
-// A queued message belongs to its port's lock, a kept one to the lock of the port watched; anything else is in hand.
-// What every message needs comes first, so that a short one touches two lines; the cells of the others lie on the last.
+//   M2: descriptors in [converted_out, converted_in) carry rights in kernel form; the others are names as
+//   copied.
+// A queued message belongs to its port's lock, a kept one to the lock of the port watched; anything else is
+// in hand. What every message needs comes first, so that a short one touches two lines; the cells of the
+// others lie on the last.
 struct Kmsg : Element {
-  Cell<uint32_t> kind;    // KmsgKind
-  Cell<uint32_t> bits;    // msgh_bits, dispositions as received
-  Cell<uint32_t> size;    // header + body, without trailer
+  Cell<uint32_t> kind;  // KmsgKind
+  Cell<uint32_t> bits;  // msgh_bits, dispositions as received
+  Cell<uint32_t> size;  // header + body, without trailer
   Cell<int32_t> id;
-  Cell<uint32_t> voucher;  // opaque
-  Cell<uint32_t> remote;   // destination Port, one right of kind `bits & 0x1f`
-  Cell<uint32_t> local;    // reply Port, or kRightNull, kRightDead; see KmsgKind for kept ones
-  Cell<uint32_t> seqno;    // given when it leaves the queue
-  Cell<uint32_t> flags;    // KmsgFlags
+  Cell<uint32_t> voucher;    // opaque
+  Cell<uint32_t> remote;     // destination Port, one right of kind `bits & 0x1f`
+  Cell<uint32_t> local;      // reply Port, or kRightNull, kRightDead; see KmsgKind for kept ones
+  Cell<uint32_t> seqno;      // given when it leaves the queue
+  Cell<uint32_t> flags;      // KmsgFlags
   Cell<uint32_t> body_head;  // first Data chunk of a body that exceeds `inline_body`, by `link`
   Sender sender;
   alignas(8) uint8_t inline_body[kKmsgInline];
@@ -227,14 +240,14 @@ struct Kmsg : Element {
   Cell<uint32_t> body_tail;  // last chunk
   Cell<uint32_t> descriptors;
   Cell<uint32_t> converted_in, converted_out;  // how many descriptors were taken in and given out
-  Cell<uint32_t> array_in, array_out;  // the same inside the out-of-line port array at the edge
-  Cell<uint32_t> edge_in, edge_out;    // body offsets of the descriptors at the two edges
-  Cell<uint32_t> aux;                   // bytes of auxiliary data, behind the body's own
+  Cell<uint32_t> array_in, array_out;          // the same inside the out-of-line port array at the edge
+  Cell<uint32_t> edge_in, edge_out;            // body offsets of the descriptors at the two edges
+  Cell<uint32_t> aux;                          // bytes of auxiliary data, behind the body's own
 };
 enum KmsgFlags : uint32_t {
   kKmsgFromKernel = 1,  // security token {0, 1}, audit token zero
   kKmsgCircular = 2,
-  kKmsgGuarded = 4,     // carries guarded descriptors
+  kKmsgGuarded = 4,      // carries guarded descriptors
   kKmsgHeaderTaken = 8,  // remote and local hold rights
   kKmsgExempt = 16,      // MACH_SEND_NOTIFY found room: may exceed the limit
   kKmsgDeferred = 32,    // on a work list to be sent, not destroyed
@@ -251,16 +264,17 @@ struct Data : Element {
 };
 static_assert(sizeof(Data) == 4096);
 
-// A dead-name or send-possible request: what a name's holder wants to be told (ports 8.3, 8.4). One entry names it, also
-// after it has fired: the shell decides how many user references the dead name gets. All belongs to the port's lock.
-//   R1: on the list of `port` exactly while the port has not fired it; live or delayed: `kmsg` and `notify` are set.
-//   R2: the armed ones are first on that list.
+// A dead-name or send-possible request: what a name's holder wants to be told (ports 8.3, 8.4). One entry
+// names it, also after it has fired: the shell decides how many user references the dead name gets. All
+// belongs to the port's lock.
+//   R1: on the list of `port` exactly while the port has not fired it; live or delayed: `kmsg` and `notify`
+//   are set. R2: the armed ones are first on that list.
 enum RequestState : uint32_t {
-  kRequestDeadName = 1,   // fires when the port dies
-  kRequestArmed,          // send-possible: fires at the next receive, or when the port dies
-  kRequestDelayed,        // send-possible, sync 0: armed by a MACH_SEND_NOTIFY that finds the queue full
-  kRequestFired,          // send-possible that has fired: the name gets no extra reference when the port dies
-  kRequestFiredDead,      // fired by the port's death: the dead name has one more reference
+  kRequestDeadName = 1,  // fires when the port dies
+  kRequestArmed,         // send-possible: fires at the next receive, or when the port dies
+  kRequestDelayed,       // send-possible, sync 0: armed by a MACH_SEND_NOTIFY that finds the queue full
+  kRequestFired,         // send-possible that has fired: the name gets no extra reference when the port dies
+  kRequestFiredDead,     // fired by the port's death: the dead name has one more reference
 };
 struct Request : Element {
   Cell<uint32_t> state;
@@ -271,10 +285,13 @@ struct Request : Element {
   Cell<uint32_t> orphan;  // the name is gone or dead: whoever fires it frees it
   uint32_t pad;
 
-  bool live() const { return state == kRequestDeadName || state == kRequestArmed || state == kRequestDelayed; }
+  bool live() const {
+    return state == kRequestDeadName || state == kRequestArmed || state == kRequestDelayed;
+  }
 };
 
-// --------------------------------------------------------------------------------------------------------- tasks
+// ---------------------------------------------------------------------------------------------------------
+// tasks
 
 inline constexpr unsigned kSpecialPorts = 12;  // tasks 1.6
 inline constexpr unsigned kRegisteredPorts = 3;
@@ -287,21 +304,21 @@ enum TaskState : uint32_t { kTaskFree, kTaskEmbryo, kTaskLive, kTaskDying };
 struct Task : Element {
   Cell<uint32_t> state;  // TaskState
   Cell<uint32_t> space;
-  Cell<uint32_t> port;        // the control port; receiver: the kernel
-  Cell<uint32_t> name_port;   // TASK_NAME_PORT, made when asked for
-  Cell<uint32_t> parent;      // Task index, for inheritance; 0: unknown
-  Cell<uint32_t> threads;     // attached
+  Cell<uint32_t> port;       // the control port; receiver: the kernel
+  Cell<uint32_t> name_port;  // TASK_NAME_PORT, made when asked for
+  Cell<uint32_t> parent;     // Task index, for inheritance; 0: unknown
+  Cell<uint32_t> threads;    // attached
   Cell<uint32_t> embryo_next;
-  Cell<uint32_t> flags;       // TaskFlags
+  Cell<uint32_t> flags;                   // TaskFlags
   Cell<uint32_t> special[kSpecialPorts];  // Port with one send right each, 0: unset
   Cell<uint32_t> registered[kRegisteredPorts];
-  Sender credentials;          // stamped into every message it sends
-  Cell<uint64_t> start_time;   // of the process, from /proc
-  Cell<uint64_t> nonce;        // an embryo is claimed with it
-  Cell<uint64_t> joined_ns;    // CLOCK_MONOTONIC
+  Sender credentials;         // stamped into every message it sends
+  Cell<uint64_t> start_time;  // of the process, from /proc
+  Cell<uint64_t> nonce;       // an embryo is claimed with it
+  Cell<uint64_t> joined_ns;   // CLOCK_MONOTONIC
   Hint<uint32_t> sleeping_pad;
-  Cell<uint32_t> semaphores;   // that it owns
-  char program[64];            // for people; written before the task is live
+  Cell<uint32_t> semaphores;  // that it owns
+  char program[64];           // for people; written before the task is live
 };
 enum TaskFlags : uint32_t { kTaskExecing = 1, kTaskLeaving = 2, kTaskNoFaultHandler = 4, kTaskUnguarded = 8 };
 
@@ -312,11 +329,11 @@ inline constexpr uint32_t kServiceNameMax = 128;
 // A name bound in one namespace. Belongs to the lock of its Subset.
 struct Service : Element {
   Cell<uint32_t> subset;
-  Cell<uint32_t> next;        // in its bucket
-  Cell<uint32_t> port;        // one send right held by the namespace
-  Cell<uint32_t> owner;       // Task index …
-  Cell<uint32_t> owner_pid;   // … and pid
-  Cell<uint32_t> flags;       // ServiceFlags
+  Cell<uint32_t> next;       // in its bucket
+  Cell<uint32_t> port;       // one send right held by the namespace
+  Cell<uint32_t> owner;      // Task index …
+  Cell<uint32_t> owner_pid;  // … and pid
+  Cell<uint32_t> flags;      // ServiceFlags
   Cell<uint64_t> hash;
   char name[kServiceNameMax];  // written before the service is bound
 };
@@ -333,11 +350,12 @@ struct Subset : Element {
   Cell<uint32_t> requestor;  // Port, one send right
   Cell<uint32_t> children, sibling;
   Cell<uint32_t> creator_pid;
-  Cell<uint32_t> services;   // count
+  Cell<uint32_t> services;  // count
   Cell<uint32_t> buckets[kNameBuckets];
 };
 
-// ------------------------------------------------------------------------------------------------------ sites
+// ------------------------------------------------------------------------------------------------------
+// sites
 
 inline constexpr unsigned kSiteFrames = 24;
 
@@ -354,8 +372,8 @@ struct Acquisition : Element {  // `link`: next older one of the same entry
   Cell<uint32_t> site;
   Cell<uint32_t> thread;  // tid
   Cell<uint32_t> count;
-  Cell<uint32_t> acquired;  // ever, at this site by this thread under this name
-  Cell<int32_t> message_id;  // of the message it came in, with …
+  Cell<uint32_t> acquired;    // ever, at this site by this thread under this name
+  Cell<int32_t> message_id;   // of the message it came in, with …
   Cell<uint32_t> sender_pid;  // … its sender; 0: in no message
   Cell<uint64_t> when_ns;
 };
@@ -368,15 +386,16 @@ struct Module : Element {
   char path[208];
 };
 
-// --------------------------------------------------------------------------------------------- well-known objects
+// --------------------------------------------------------------------------------------------- well-known
+// objects
 
 enum Root : unsigned {
   kRootKernelTask = 0,  // reserved
   kRootHostPort,
   kRootHostPrivPort,
-  kRootBootstrap,  // Subset
-  kRootSites,      // Data chunk used as a hash table of Site
-  kRootModules,    // first Module
+  kRootBootstrap,   // Subset
+  kRootSites,       // Data chunk used as a hash table of Site
+  kRootModules,     // first Module
   kRootModuleLock,  // unused element that lends its lock
 };
 

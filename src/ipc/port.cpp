@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// If we die here: everything but a dying port's last steps happens inside the caller's transaction; the dying port is
-// on the work list of whoever destroyed it, and its lists are the work that is left.
+// If we die here: everything but a dying port's last steps happens inside the caller's transaction; the dying
+// port is on the work list of whoever destroyed it, and its lists are the work that is left.
 #include "ipc/port.hpp"
 
 #include <kern/ipc_kobject.h>
@@ -23,10 +23,11 @@ Handle<Port> port_make(Txn& txn) {
   port.refs.init(0);
   port.state.init(kPortActive);
   for (Cell<uint32_t>* cell :
-       {&port.receiver, &port.receiver_name, &port.srights, &port.sorights, &port.mscount, &port.seqno, &port.msgcount,
-        &port.queue_head, &port.queue_tail, &port.receiver_head, &port.receiver_tail, &port.sender_head,
-        &port.sender_tail, &port.links, &port.requests, &port.requests_tail, &port.request_count, &port.request_slots,
-        &port.armed, &port.no_senders, &port.port_destroyed, &port.kobject_type, &port.kobject})
+       {&port.receiver,       &port.receiver_name, &port.srights,       &port.sorights,   &port.mscount,
+        &port.seqno,          &port.msgcount,      &port.queue_head,    &port.queue_tail, &port.receiver_head,
+        &port.receiver_tail,  &port.sender_head,   &port.sender_tail,   &port.links,      &port.requests,
+        &port.requests_tail,  &port.request_count, &port.request_slots, &port.armed,      &port.no_senders,
+        &port.port_destroyed, &port.kobject_type,  &port.kobject})
     cell->init(0);
   port.qlimit.init(MACH_PORT_QLIMIT_DEFAULT);
   port.context.init(0);

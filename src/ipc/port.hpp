@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ports and the rights to them that no space holds ("naked" rights): made, counted, released, and what follows.
-// Locks: the port's; releasing a right may take the lock of a port that is to be notified.
+// Ports and the rights to them that no space holds ("naked" rights): made, counted, released, and what
+// follows. Locks: the port's; releasing a right may take the lock of a port that is to be notified.
 #pragma once
 
 #include "ipc/objects.hpp"
@@ -31,26 +31,28 @@ enum class When { now, after_work };  // after_work: behind what is on the work 
 void send_right_drop_count(Txn& txn, Locked<Port>& port, When when = When::now);
 inline constexpr Needs kDropNeeds = Needs{}.with<Kmsg>(1);
 
-// The receive right leaves its space or its message (ports 4.6): sets, make-send count, seqno, context, guard and
-// waiting receivers. `moving`: it lives on. One transaction takes it out of a few sets and wakes a few receivers; whoever
-// moves a receive right asks port_clear_fits first and, if not, lets port_clear_some do a part and starts again.
+// The receive right leaves its space or its message (ports 4.6): sets, make-send count, seqno, context, guard
+// and waiting receivers. `moving`: it lives on. One transaction takes it out of a few sets and wakes a few
+// receivers; whoever moves a receive right asks port_clear_fits first and, if not, lets port_clear_some do a
+// part and starts again.
 bool port_clear_fits(Txn& txn, const Locked<Port>& port);
 void port_clear_some(Thread& self, Ref<Port> port);
 void port_clear_receiver(Txn& txn, Locked<Port>& port, bool moving);
-// "In transit": where a moved receive right is going. Under the transit lock alone, so that the walk that looks for a
-// circle sees a still picture (ports 11). The destination is `dest`; true: circular, and nothing was noted.
+// "In transit": where a moved receive right is going. Under the transit lock alone, so that the walk that
+// looks for a circle sees a still picture (ports 11). The destination is `dest`; true: circular, and nothing
+// was noted.
 bool transit_begin(Txn& txn, Locked<Port>& port, Handle<Port> dest);
 void transit_end(Txn& txn, Locked<Port>& port);
 
-// The receive right is destroyed. With a port-destroyed request the port lives on and travels in the notification;
-// otherwise it starts dying: it is inactive from here on, the rest is done on the thread's work list. Consumes the
-// caller's reference that stood for the receive right. Needs: kDropNeeds.
+// The receive right is destroyed. With a port-destroyed request the port lives on and travels in the
+// notification; otherwise it starts dying: it is inactive from here on, the rest is done on the thread's work
+// list. Consumes the caller's reference that stood for the receive right. Needs: kDropNeeds.
 void port_destroy(Txn& txn, Locked<Port>& port);
 // One step of a dying port at the head of the work list; false: no memory now.
 bool port_reap_step(Thread& self, Handle<Port> port);
 
-// Kernel objects: the object is gone, calls through its port fail; then the port dies. Consumes the kernel's reference.
-// `pid`: of the task that the object was, or was of; 0: of none.
+// Kernel objects: the object is gone, calls through its port fail; then the port dies. Consumes the kernel's
+// reference. `pid`: of the task that the object was, or was of; 0: of none.
 void kobject_port_destroy(Txn& txn, Locked<Port>& port, uint32_t pid = 0);
 
 }  // namespace portolan::ipc

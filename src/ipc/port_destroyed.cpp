@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PORT_DESTROYED: the one notification that carries a right (ports 8.5). If we die here: the kept message is on a work
-// list with the receive right, and becomes an ordinary message in the transaction that sends it.
+// PORT_DESTROYED: the one notification that carries a right (ports 8.5). If we die here: the kept message is
+// on a work list with the receive right, and becomes an ordinary message in the transaction that sends it.
 #include <mach/notify.h>
 
 #include "ipc/kmsg.hpp"
@@ -48,7 +48,8 @@ bool port_destroyed_step(Thread& self, Handle<Kmsg> handle) {
     const Handle<Port> to{kmsg.local};
     Locked<Port> notify = txn.lock(to);
     fill(txn, kmsg, port.handle(), to);
-    const bool room = notify->active() && notify->kobject_type == 0 && notify->msgcount < MACH_PORT_QLIMIT_KERNEL;
+    const bool room =
+        notify->active() && notify->kobject_type == 0 && notify->msgcount < MACH_PORT_QLIMIT_KERNEL;
     // What cannot be sent stays on the work list as a message, and is destroyed with the port in it.
     if (!room || transit_begin(txn, port, to)) return 0;
     txn.pop_work();

@@ -10,13 +10,15 @@ namespace portolan::ipc {
 Handle<Pset> pset_make(Txn& txn, Handle<Space> space, Name name);
 void pset_reference(Txn& txn, Locked<Pset>& pset);
 void pset_release(Txn& txn, Locked<Pset>& pset);
-// The set is destroyed (ports 10.4); consumes the reference of its entry. Members are let go on the work list.
+// The set is destroyed (ports 10.4); consumes the reference of its entry. Members are let go on the work
+// list.
 void pset_destroy(Txn& txn, Locked<Pset>& pset);
 // One step; false: no memory now.
 bool pset_reap_step(Thread& self, Handle<Pset> pset);
 
 Handle<Link> link_find(Txn& txn, Locked<Port>& port, Handle<Pset> pset);
-// Needs: Link. Marks the member ready if it has messages; the caller then serves waiting receivers (port_settle).
+// Needs: Link. Marks the member ready if it has messages; the caller then serves waiting receivers
+// (port_settle).
 Handle<Link> link_make(Txn& txn, Locked<Port>& port, Locked<Pset>& pset);
 void link_remove(Txn& txn, Locked<Port>& port, Locked<Pset>& pset, Handle<Link> link);
 // Takes a port out of up to `limit` sets; true when it is in none any more.

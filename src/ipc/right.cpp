@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// If we die here: every function works inside its caller's transaction. A right is in its entry, or naked in what the
-// caller records in that same transaction.
+// If we die here: every function works inside its caller's transaction. A right is in its entry, or naked in
+// what the caller records in that same transaction.
 #include "ipc/right.hpp"
 
 #include "ipc/mutant.hpp"
@@ -26,8 +26,9 @@ void become_dead_name(Txn& txn, Entry& entry, const Port& port, uint32_t extra) 
   txn.set(entry.object, port.kobject_type << 24 | (port.receiver_name & 0xffffff));
 }
 
-// The last user reference of SEND goes. The naked right is not the entry's any more: the caller counts it down, or
-// keeps it. `reference`: set when the entry's reference on the port goes with it. The name goes too unless it has RECEIVE.
+// The last user reference of SEND goes. The naked right is not the entry's any more: the caller counts it
+// down, or keeps it. `reference`: set when the entry's reference on the port goes with it. The name goes too
+// unless it has RECEIVE.
 void detach_send(Txn& txn, Locked<Space>& space, Entry& entry, Locked<Port>& port, bool& reference) {
   reference = !entry.has(kTypeReceive);
   note_cleared(txn, entry);
@@ -49,8 +50,8 @@ void drop_last_send(Txn& txn, Locked<Space>& space, Entry& entry, Locked<Port>& 
   if (reference) port_release(txn, port);
 }
 
-// Subtracts user references of a live send right or a dead name (ports 4.3); the caller has checked the range.
-// True when none is left.
+// Subtracts user references of a live send right or a dead name (ports 4.3); the caller has checked the
+// range. True when none is left.
 bool subtract_urefs(Txn& txn, Entry& entry, uint32_t less) {
   const uint32_t urefs = entry.urefs;
   if (urefs == kUrefsMax && less != kUrefsMax) return false;
@@ -66,8 +67,8 @@ void destroy_send_once(Txn& txn, Locked<Space>& space, Entry& entry, Locked<Port
   entry_free(txn, space, entry);
 }
 
-// The entry and everything it holds on a live port goes; the receive right's end is put on the work list first, for its
-// effects come before the other messages (ports 7.5).
+// The entry and everything it holds on a live port goes; the receive right's end is put on the work list
+// first, for its effects come before the other messages (ports 7.5).
 void destroy_receive(Txn& txn, Locked<Space>& space, Entry& entry, Locked<Port>& port) {
   const bool send = entry.has(kTypeSend);
   Handle<Kmsg> last_sender;
@@ -82,10 +83,12 @@ void destroy_receive(Txn& txn, Locked<Space>& space, Entry& entry, Locked<Port>&
   port_destroy(txn, port);
   if (send) txn.add(port->srights, static_cast<uint32_t>(-1));
   if (last_sender)
-    notify_send_later(txn, last_sender, Handle<Port>{txn.segment().at(last_sender).local}, MACH_NOTIFY_NO_SENDERS, mscount);
+    notify_send_later(txn, last_sender, Handle<Port>{txn.segment().at(last_sender).local},
+                      MACH_NOTIFY_NO_SENDERS, mscount);
   if (live) {
     Request& gone = txn.segment().at(request);
-    notify_send_later(txn, Handle<Kmsg>{gone.kmsg}, Handle<Port>{gone.notify}, MACH_NOTIFY_PORT_DELETED, gone.name);
+    notify_send_later(txn, Handle<Kmsg>{gone.kmsg}, Handle<Port>{gone.notify}, MACH_NOTIFY_PORT_DELETED,
+                      gone.name);
   }
   if (request) txn.release(request);
   txn.set(entry.request, 0);
@@ -102,7 +105,8 @@ void destroy_set(Txn& txn, Locked<Space>& space, Entry& entry) {
 }
 
 bool delta_in_range(mach_port_delta_t delta) {
-  return delta >= -static_cast<mach_port_delta_t>(kUrefsMax) && delta <= static_cast<mach_port_delta_t>(kUrefsMax);
+  return delta >= -static_cast<mach_port_delta_t>(kUrefsMax) &&
+         delta <= static_cast<mach_port_delta_t>(kUrefsMax);
 }
 
 }  // namespace
@@ -124,7 +128,8 @@ bool right_check(Txn& txn, Locked<Space>& space, Entry& entry) {
   return true;
 }
 
-kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition, NakedRight& out) {
+kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_t disposition,
+                           NakedRight& out) {
   out = {kRightNull, received_disposition(disposition)};
   if (out.disposition == 0 || entry.has(kTypePset)) return KERN_INVALID_RIGHT;
   const bool makes = disposition == MACH_MSG_TYPE_MAKE_SEND || disposition == MACH_MSG_TYPE_MAKE_SEND_ONCE ||
@@ -157,7 +162,8 @@ kern_return_t right_copyin(Txn& txn, Locked<Space>& space, Entry& entry, uint32_
   }
   if (right_check(txn, space, entry)) {
     out.port = kRightDead;
-    if (disposition != MACH_MSG_TYPE_COPY_SEND && subtract_urefs(txn, entry, 1)) entry_free(txn, space, entry);
+    if (disposition != MACH_MSG_TYPE_COPY_SEND && subtract_urefs(txn, entry, 1))
+      entry_free(txn, space, entry);
     return KERN_SUCCESS;
   }
   const uint32_t wanted = disposition == MACH_MSG_TYPE_MOVE_SEND_ONCE ? kTypeSendOnce : kTypeSend;
@@ -290,13 +296,18 @@ void naked_destroy(Txn& txn, NakedRight right) {
   if (right.port == kRightNull || right.port == kRightDead) return;
   Locked<Port> port = txn.lock(Handle<Port>{right.port});
   switch (right.disposition) {
-    case MACH_MSG_TYPE_PORT_SEND: send_right_release(txn, port); break;
-    case MACH_MSG_TYPE_PORT_SEND_ONCE: send_once_right_release(txn, port); break;
+    case MACH_MSG_TYPE_PORT_SEND:
+      send_right_release(txn, port);
+      break;
+    case MACH_MSG_TYPE_PORT_SEND_ONCE:
+      send_once_right_release(txn, port);
+      break;
     case MACH_MSG_TYPE_PORT_RECEIVE:
       transit_end(txn, port);
       port_destroy(txn, port);
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -408,9 +419,12 @@ kern_return_t right_delta(Txn& txn, Locked<Space>& space, Name name, Entry& entr
                           mach_port_delta_t delta) {
   (void)name;
   switch (right) {
-    case MACH_PORT_RIGHT_SEND: return delta_send(txn, space, entry, delta);
-    case MACH_PORT_RIGHT_RECEIVE: return delta_receive(txn, space, entry, delta);
-    case MACH_PORT_RIGHT_DEAD_NAME: return delta_dead(txn, space, entry, delta);
+    case MACH_PORT_RIGHT_SEND:
+      return delta_send(txn, space, entry, delta);
+    case MACH_PORT_RIGHT_RECEIVE:
+      return delta_receive(txn, space, entry, delta);
+    case MACH_PORT_RIGHT_DEAD_NAME:
+      return delta_dead(txn, space, entry, delta);
     case MACH_PORT_RIGHT_SEND_ONCE: {
       if (!entry.has(kTypeSendOnce) || right_check(txn, space, entry)) return KERN_INVALID_RIGHT;
       if (delta == 0) return KERN_SUCCESS;
@@ -425,12 +439,13 @@ kern_return_t right_delta(Txn& txn, Locked<Space>& space, Name name, Entry& entr
       if (delta != -1) return KERN_INVALID_VALUE;
       destroy_set(txn, space, entry);
       return KERN_SUCCESS;
-    default: return KERN_INVALID_RIGHT;
+    default:
+      return KERN_INVALID_RIGHT;
   }
 }
 
-kern_return_t right_destruct(Txn& txn, Locked<Space>& space, Name name, Entry& entry, mach_port_delta_t srdelta,
-                             uint64_t guard) {
+kern_return_t right_destruct(Txn& txn, Locked<Space>& space, Name name, Entry& entry,
+                             mach_port_delta_t srdelta, uint64_t guard) {
   (void)name;
   if (!entry.has(kTypeReceive)) return KERN_INVALID_RIGHT;
   if (srdelta != 0 && !entry.has(kTypeSend)) return KERN_INVALID_RIGHT;

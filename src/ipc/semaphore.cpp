@@ -94,7 +94,8 @@ kern_return_t semaphore_end(Thread& self, Handle<Task> owner, const NakedRight& 
   return end(self, Handle<Port>{right.port}, owner);
 }
 
-kern_return_t semaphore_create(Thread& self, Handle<Task> owner, Handle<Space> to, int policy, int value, Name& name) {
+kern_return_t semaphore_create(Thread& self, Handle<Task> owner, Handle<Space> to, int policy, int value,
+                               Name& name) {
   return with_room(self, to, kCopyoutNeeds.with<Port>(1), [&](Txn& txn) -> int {
     NakedRight right;
     const kern_return_t made = semaphore_make(txn, owner, policy, value, right);

@@ -14,10 +14,12 @@
 
 namespace portolan::ipc {
 
-// Makes one in the caller's transaction, with a naked send right. KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_INVALID_TASK.
+// Makes one in the caller's transaction, with a naked send right. KERN_SUCCESS, KERN_INVALID_ARGUMENT,
+// KERN_INVALID_TASK.
 kern_return_t semaphore_make(Txn& txn, Handle<Task> owner, int policy, int value, NakedRight& right);
 inline constexpr Needs kSemaphoreNeeds = Needs{}.with<Port>(1);
-// Destroys the one that a right in the caller's hand names. KERN_SUCCESS, or KERN_INVALID_ARGUMENT if it names none.
+// Destroys the one that a right in the caller's hand names. KERN_SUCCESS, or KERN_INVALID_ARGUMENT if it
+// names none.
 kern_return_t semaphore_end(Thread& self, Handle<Task> owner, const NakedRight& right);
 
 // Gives `to` a send right. KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_INVALID_TASK, and what copying out

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// If we die here: a name is taken, freed or hashed inside its caller's transaction. Growth makes pages real first, which
-// may be done twice, and publishes them in one transaction. A dying space is on a work list with its cursor.
+// If we die here: a name is taken, freed or hashed inside its caller's transaction. Growth makes pages real
+// first, which may be done twice, and publishes them in one transaction. A dying space is on a work list with
+// its cursor.
 #include "ipc/space.hpp"
 
 #include <algorithm>
@@ -22,7 +23,8 @@ constexpr uint32_t kChainMax = 4096;  // no chain is so long: a damaged one ends
 
 uint32_t capacity(const Segment& segment) {
   constexpr uint32_t kPerPage = kPage / sizeof(Entry);  // so that the buckets begin on a page
-  return segment.header().arena_size / static_cast<uint32_t>(sizeof(Entry) + sizeof(uint32_t)) / kPerPage * kPerPage;
+  return segment.header().arena_size / static_cast<uint32_t>(sizeof(Entry) + sizeof(uint32_t)) / kPerPage *
+         kPerPage;
 }
 
 Cell<uint32_t>& bucket(const Segment& segment, Handle<Space> space, uint32_t n) {
@@ -35,7 +37,8 @@ bool back_table(Segment& segment, Handle<Space> space, uint32_t from, uint32_t s
   const uint64_t arena = segment.offset_of(segment.arena(space.index));
   const uint64_t buckets = arena + uint64_t{capacity(segment)} * sizeof(Entry);
   return segment.populate(arena + uint64_t{from} * sizeof(Entry), uint64_t{slots - from} * sizeof(Entry)) &&
-         segment.populate(buckets + uint64_t{from} * sizeof(uint32_t), uint64_t{slots - from} * sizeof(uint32_t));
+         segment.populate(buckets + uint64_t{from} * sizeof(uint32_t),
+                          uint64_t{slots - from} * sizeof(uint32_t));
 }
 
 uint32_t hash_of(uint32_t port) { return port * 2654435761u ^ (port >> 7); }
@@ -178,8 +181,9 @@ bool space_has_room(const Locked<Space>& space, uint32_t n) {
          uint64_t{space->sends} + n <= uint64_t{space->table_size} * 7 / 8;
 }
 
-// Slots gained by growth come after all that are left (ports 3.1): the blocks move up and keep their order. Should there
-// be more blocks than places, which takes several chosen names beyond the table, the last one is made longer.
+// Slots gained by growth come after all that are left (ports 3.1): the blocks move up and keep their order.
+// Should there be more blocks than places, which takes several chosen names beyond the table, the last one is
+// made longer.
 static void add_virgins(Txn& txn, Locked<Space>& space, uint32_t low, uint32_t high) {
   unsigned used = 0;
   for (Virgin& block : space->virgin) {
@@ -312,7 +316,8 @@ void hash_insert(Txn& txn, Locked<Space>& space, Entry& entry) {
   txn.set(head, index_of(segment, space.handle(), entry));
   txn.add(space->sends, 1);
   if (space->sends <= space->buckets || space->buckets >= space->table_size) return;
-  // One more bucket: the part of one chain that belongs there moves. A chain too long for one transaction waits.
+  // One more bucket: the part of one chain that belongs there moves. A chain too long for one transaction
+  // waits.
   const uint32_t fresh = space->buckets, span = std::bit_ceil(fresh + 1);
   Cell<uint32_t>& from = bucket(segment, space.handle(), fresh - span / 2);
   Cell<uint32_t>& to = bucket(segment, space.handle(), fresh);

@@ -260,8 +260,8 @@ kern_return_t swap_guard(Call& c) {
 
 kern_return_t assert_attributes(Call& c) {
   const uint64_t value = c.more() >= MACH_PORT_GUARD_INFO_COUNT ? c.in64(3) : 0;
-  return ipc::port_assert_attributes(c.self(), c.space(), Name{c.in(0)}, static_cast<mach_port_flavor_t>(c.in(1)),
-                                     value, c.in(2));
+  return ipc::port_assert_attributes(c.self(), c.space(), Name{c.in(0)},
+                                     static_cast<mach_port_flavor_t>(c.in(1)), value, c.in(2));
 }
 
 constexpr Layout words(uint8_t n) { return {.words = n}; }

@@ -97,15 +97,17 @@ kern_return_t set_special_port(Call& c) {
 kern_return_t semaphore_create(Call& c) {
   return transact(c.self(), ipc::kSemaphoreNeeds, [&](Txn& txn) -> int {
     ipc::NakedRight right;
-    const kern_return_t code = ipc::semaphore_make(txn, c.task(), static_cast<int>(c.in(0)),
-                                                   static_cast<int>(c.in(1)), right);
+    const kern_return_t code =
+        ipc::semaphore_make(txn, c.task(), static_cast<int>(c.in(0)), static_cast<int>(c.in(1)), right);
     if (code == KERN_SUCCESS) c.put_right(txn, right);
     return code;
   });
 }
 
 // The right is the message's, and ends with it.
-kern_return_t semaphore_destroy(Call& c) { return ipc::semaphore_end(c.self(), c.task(), c.right_in(0).right); }
+kern_return_t semaphore_destroy(Call& c) {
+  return ipc::semaphore_end(c.self(), c.task(), c.right_in(0).right);
+}
 
 constexpr Routine kRoutines[] = {
     {3401, {}, {}, terminate},

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kinds of words that shared memory is made of, and who may write each.
 //
-//   Cell<T>   belongs to one lock, named where it is declared. Only a Txn writes it, after logging the old value.
-//   Own<T>    lies in a thread's slot and is written by that thread alone, through its Txn where it must be undone.
-//   Hint<T>   atomic, never logged, never trusted: losing one costs time, not truth.
-//   LockWord  a futex word that names its holder. Never logged: recovery frees it by compare-and-swap.
+//   Cell<T>   belongs to one lock, named where it is declared. Only a Txn writes it, after logging the old
+//   value. Own<T>    lies in a thread's slot and is written by that thread alone, through its Txn where it
+//   must be undone. Hint<T>   atomic, never logged, never trusted: losing one costs time, not truth. LockWord
+//   a futex word that names its holder. Never logged: recovery frees it by compare-and-swap.
 //
 // All are plain words at rest, so that a copy of the segment is a copy of the kernel's state.
 #pragma once
@@ -28,8 +28,8 @@ void store_relaxed(T& word, T value) {
 }
 }  // namespace detail
 
-// Keeps the compiler from moving stores across: what a thread that dies here leaves behind is what a single-stepping
-// debugger would see, so the order of the instructions is all that counts.
+// Keeps the compiler from moving stores across: what a thread that dies here leaves behind is what a
+// single-stepping debugger would see, so the order of the instructions is all that counts.
 inline void crash_fence() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 template <class T>
@@ -74,7 +74,8 @@ class Hint {
   T fetch_add(T value) { return std::atomic_ref<T>(value_).fetch_add(value, std::memory_order_relaxed); }
   T fetch_or(T value) { return std::atomic_ref<T>(value_).fetch_or(value, std::memory_order_acq_rel); }
   bool compare_exchange(T& expected, T desired, std::memory_order order = std::memory_order_acq_rel) {
-    return std::atomic_ref<T>(value_).compare_exchange_strong(expected, desired, order, std::memory_order_acquire);
+    return std::atomic_ref<T>(value_).compare_exchange_strong(expected, desired, order,
+                                                              std::memory_order_acquire);
   }
   T* address() { return &value_; }
 

@@ -41,7 +41,8 @@ timespec to_timespec(uint64_t ns) {
 int wait_first(const FutexWait& wait, unsigned count, uint64_t deadline_ns) {
   constexpr uint64_t kLook = 10'000'000;
   const uint64_t now = monotonic_ns();
-  uint64_t limit = count > 1 && (deadline_ns == kNever || deadline_ns > now + kLook) ? now + kLook : deadline_ns;
+  uint64_t limit =
+      count > 1 && (deadline_ns == kNever || deadline_ns > now + kLook) ? now + kLook : deadline_ns;
   const timespec at = to_timespec(limit);
   if (syscall(SYS_futex, wait.word, FUTEX_WAIT_BITSET, wait.seen, limit == kNever ? nullptr : &at, nullptr,
               FUTEX_BITSET_MATCH_ANY) == 0)
@@ -64,7 +65,8 @@ int futex_wait_any(const FutexWait* waits, unsigned count, uint64_t deadline_ns)
     vector[i] = {waits[i].seen, reinterpret_cast<uint64_t>(waits[i].word), FUTEX_32, 0};
   }
   const timespec at = to_timespec(deadline_ns);
-  if (syscall(SYS_futex_waitv, vector, count, 0, deadline_ns == kNever ? nullptr : &at, CLOCK_MONOTONIC) >= 0) return 0;
+  if (syscall(SYS_futex_waitv, vector, count, 0, deadline_ns == kNever ? nullptr : &at, CLOCK_MONOTONIC) >= 0)
+    return 0;
   if (errno == ENOSYS) return wait_first(waits[0], count, deadline_ns);
   return errno;
 }
@@ -79,12 +81,15 @@ void futex_wait_briefly(const FutexWait& wait, uint64_t limit_ns, uint64_t deadl
   syscall(SYS_futex, wait.word, FUTEX_WAIT, wait.seen, &limit, nullptr, 0);
 }
 
-void futex_wake(uint32_t* word, int count) { syscall(SYS_futex, word, FUTEX_WAKE, count, nullptr, nullptr, 0); }
+void futex_wake(uint32_t* word, int count) {
+  syscall(SYS_futex, word, FUTEX_WAKE, count, nullptr, nullptr, 0);
+}
 
 uint32_t current_cpu() {
 #if defined(RSEQ_SIG) && defined(__GLIBC__)
   if (__rseq_size != 0) {
-    auto* area = reinterpret_cast<const volatile rseq*>(static_cast<const char*>(__builtin_thread_pointer()) + __rseq_offset);
+    auto* area = reinterpret_cast<const volatile rseq*>(static_cast<const char*>(__builtin_thread_pointer()) +
+                                                        __rseq_offset);
     return area->cpu_id;
   }
 #endif

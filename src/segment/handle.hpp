@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the segment's objects name each other: never by pointer, for every task maps the segment elsewhere.
 //
-// A Handle is an index into the zone of its type, good while a counted reference keeps the element allocated. A Ref
-// also carries the element's generation, so that it can be kept without a reference and checked later.
+// A Handle is an index into the zone of its type, good while a counted reference keeps the element allocated.
+// A Ref also carries the element's generation, so that it can be kept without a reference and checked later.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starting a transaction's body again from the middle of it. The compiler's own setjmp saves three words and costs a
-// nanosecond or two, where libc's costs ten; sanitizers know only libc's.
+// Starting a transaction's body again from the middle of it. The compiler's own setjmp saves three words and
+// costs a nanosecond or two, where libc's costs ten; sanitizers know only libc's.
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where everything lies in a segment. The file is sparse and of a fixed size: every zone has its own range of it, so
-// that a handle becomes an address by one multiplication, growth never moves or remaps anything, and tables never move.
+// Where everything lies in a segment. The file is sparse and of a fixed size: every zone has its own range of
+// it, so that a handle becomes an address by one multiplication, growth never moves or remaps anything, and
+// tables never move.
 //
 //   header | life words (never guarded) | thread slots | zone 0 | zone 1 | … | name tables, one range a space
 #pragma once
@@ -29,7 +30,8 @@ struct Geometry {
   };
   Zone zones[kMaxZones];
   uint32_t max_threads = 0;
-  uint32_t arena_size = 0;   // bytes of the private range of each element of zone `arena_zone` (a space's table)
+  uint32_t arena_size =
+      0;  // bytes of the private range of each element of zone `arena_zone` (a space's table)
   uint32_t arena_zone = 0;
   uint32_t populate_step = 0;  // bytes made real at a time
 };
@@ -52,9 +54,9 @@ struct ZoneState {
   Shard shards[kShards];
 };
 
-// One per thread slot, on pages that the memory guard leaves writable, since the Linux kernel writes here when the
-// thread dies. The layout of `next` and `prev` around the word is that of a pthread robust mutex, so that both kinds
-// can stand on one list.
+// One per thread slot, on pages that the memory guard leaves writable, since the Linux kernel writes here
+// when the thread dies. The layout of `next` and `prev` around the word is that of a pthread robust mutex, so
+// that both kinds can stand on one list.
 struct alignas(64) LifeWord {
   Hint<uint32_t> word;  // owner's tid with FUTEX_WAITERS; FUTEX_OWNER_DIED once it is dead
   uint32_t pad[5];
@@ -75,16 +77,16 @@ struct alignas(4096) Header {
   uint32_t populate_step;
   uint32_t pidns;  // inode of the pid namespace that tids belong to
 
-  Hint<uint64_t> next_identity;     // blocks of identities are taken from here; gaps are fine
-  Hint<uint32_t> threads_high;      // slots ever used, so that scans are short
-  Hint<uint32_t> lost;              // the domain is lost: every trap answers KERN_TERMINATED
-  Hint<uint32_t> quarantined;       // what recovery read and could not believe
-  Hint<uint32_t> recovered;         // threads recovered, for info
-  Hint<uint32_t> launchd;           // launchd's thread slot
-  Hint<uint32_t> flags;             // DomainFlag
-  Hint<uint32_t> deaths;            // bumped and woken when somebody should look for the dead
-  LockWord transit_lock;            // receive rights in messages: see KERNEL rule 7 in docs/kernel.md
-  Cell<uint32_t> roots[16];         // well-known objects of the layers above; written once, at creation
+  Hint<uint64_t> next_identity;  // blocks of identities are taken from here; gaps are fine
+  Hint<uint32_t> threads_high;   // slots ever used, so that scans are short
+  Hint<uint32_t> lost;           // the domain is lost: every trap answers KERN_TERMINATED
+  Hint<uint32_t> quarantined;    // what recovery read and could not believe
+  Hint<uint32_t> recovered;      // threads recovered, for info
+  Hint<uint32_t> launchd;        // launchd's thread slot
+  Hint<uint32_t> flags;          // DomainFlag
+  Hint<uint32_t> deaths;         // bumped and woken when somebody should look for the dead
+  LockWord transit_lock;         // receive rights in messages: see KERNEL rule 7 in docs/kernel.md
+  Cell<uint32_t> roots[16];      // well-known objects of the layers above; written once, at creation
   ZoneState zones[kMaxZones];
 };
 static_assert(sizeof(Header) == 4096);

@@ -23,7 +23,8 @@ void undo_dead_log(Segment& segment, ThreadSlot& slot) {
     length = 0;
   }
   while (length-- != 0)
-    if (!restore_word(segment, slot.log[length].where.load(), slot.log[length].old.load())) quarantine(segment);
+    if (!restore_word(segment, slot.log[length].where.load(), slot.log[length].old.load()))
+      quarantine(segment);
   crash_fence();
   slot.log_length.store(0);
   crash_fence();
@@ -51,8 +52,9 @@ void free_dead_locks(Segment& segment, ThreadSlot& slot, uint32_t victim) {
 void stage1(Segment& segment, ThreadSlot& slot, uint32_t victim);
 bool claim(Thread& self, ThreadSlot& slot, unsigned depth = 0);
 
-// Takes a claim over from a recoverer that died, but only after its own open transaction, which may have been at this
-// very slot, is undone. Its slot is claimed meanwhile, so that it does not come to belong to somebody alive.
+// Takes a claim over from a recoverer that died, but only after its own open transaction, which may have been
+// at this very slot, is undone. Its slot is claimed meanwhile, so that it does not come to belong to somebody
+// alive.
 bool take_over(Thread& self, ThreadSlot& slot, uint32_t holder, unsigned depth) {
   Segment& segment = self.segment();
   ThreadSlot& other = segment.slot(holder);
@@ -79,12 +81,13 @@ bool claim(Thread& self, ThreadSlot& slot, unsigned depth) {
   } else if (!slot.claim.compare_exchange(holder, self.index())) {
     return false;
   }
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // against Thread::attach, which looks the other way round
+  std::atomic_thread_fence(
+      std::memory_order_seq_cst);  // against Thread::attach, which looks the other way round
   return true;
 }
 
-// What a recoverer that died had claimed is free for others. Its own slot is not: afterwards that may belong to somebody
-// alive, whose claims these would seem to be.
+// What a recoverer that died had claimed is free for others. Its own slot is not: afterwards that may belong
+// to somebody alive, whose claims these would seem to be.
 void drop_claims(Segment& segment, uint32_t dead) {
   for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
     uint32_t holder = dead;
@@ -162,10 +165,18 @@ bool restore_word(Segment& segment, uint64_t where, uint64_t old) {
   if (offset + size > segment.size()) return false;
   std::byte* word = segment.base() + offset;
   switch (size) {
-    case 1: detail::store_relaxed(*reinterpret_cast<uint8_t*>(word), static_cast<uint8_t>(old)); break;
-    case 2: detail::store_relaxed(*reinterpret_cast<uint16_t*>(word), static_cast<uint16_t>(old)); break;
-    case 4: detail::store_relaxed(*reinterpret_cast<uint32_t*>(word), static_cast<uint32_t>(old)); break;
-    default: detail::store_relaxed(*reinterpret_cast<uint64_t*>(word), old); break;
+    case 1:
+      detail::store_relaxed(*reinterpret_cast<uint8_t*>(word), static_cast<uint8_t>(old));
+      break;
+    case 2:
+      detail::store_relaxed(*reinterpret_cast<uint16_t*>(word), static_cast<uint16_t>(old));
+      break;
+    case 4:
+      detail::store_relaxed(*reinterpret_cast<uint32_t*>(word), static_cast<uint32_t>(old));
+      break;
+    default:
+      detail::store_relaxed(*reinterpret_cast<uint64_t*>(word), old);
+      break;
   }
   return true;
 }
@@ -217,7 +228,8 @@ bool recover_thread(Thread& self, uint32_t victim) {
   }
   adopt_work(self, slot);
   settle(self);
-  if (segment.upper != nullptr && segment.upper->finish_thread != nullptr) segment.upper->finish_thread(self, slot);
+  if (segment.upper != nullptr && segment.upper->finish_thread != nullptr)
+    segment.upper->finish_thread(self, slot);
   store_freed(self, slot);
   if (unfinished(slot)) {
     slot.claim.store(0, std::memory_order_release);
@@ -227,8 +239,8 @@ bool recover_thread(Thread& self, uint32_t victim) {
   slot.depth.init(0);
   drop_claims(segment, victim);
   segment.header().recovered.fetch_add(1);
-  // Once it is free nobody takes it before the claim on it ends. The life word goes on saying dead until then: so it is
-  // recovered again if we die before it is free.
+  // Once it is free nobody takes it before the claim on it ends. The life word goes on saying dead until
+  // then: so it is recovered again if we die before it is free.
   slot.tid.store(0);
   slot.state.store(kSlotFree, std::memory_order_release);
   crash_fence();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One process's view of one segment: where it is mapped, and what the layers above told it about their objects.
-// Holds no state of the kernel: that is all in the shared memory.
+// One process's view of one segment: where it is mapped, and what the layers above told it about their
+// objects. Holds no state of the kernel: that is all in the shared memory.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,9 @@ namespace portolan {
 class Thread;
 class Segment;
 
-// What the layers above do for recovery and for work lists. Every function works in bounded transactions of its own,
-// with no lock held at entry, and may be called again from the start after the caller died in the middle.
+// What the layers above do for recovery and for work lists. Every function works in bounded transactions of
+// its own, with no lock held at entry, and may be called again from the start after the caller died in the
+// middle.
 struct UpperLayers {
   // One bounded step on the head of `self`'s work list; false when it cannot go on now (no memory).
   bool (*work_step)(Thread& self, uint32_t item) = nullptr;
@@ -76,8 +77,8 @@ class Segment {
   template <class T>
   Handle<T> handle_of(const T& object) const {
     const ZoneView& view = zones_[ZoneOf<T>::id];
-    return {static_cast<uint32_t>(static_cast<uint64_t>(reinterpret_cast<const std::byte*>(&object) - view.base) /
-                                  view.element_size)};
+    return {static_cast<uint32_t>(
+        static_cast<uint64_t>(reinterpret_cast<const std::byte*>(&object) - view.base) / view.element_size)};
   }
   template <class T>
   Ref<T> ref_of(const T& object) const {
@@ -122,7 +123,8 @@ class Segment {
   ZoneView zones_[kMaxZones];
 };
 
-// A broken invariant of the calling code itself: says which and aborts. Damaged shared memory never gets here.
+// A broken invariant of the calling code itself: says which and aborts. Damaged shared memory never gets
+// here.
 [[noreturn]] void kernel_panic(const char* what);
 
 }  // namespace portolan

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread's slot: everything that recovery needs to know about a thread that died at an arbitrary instruction.
+// A thread's slot: everything that recovery needs to know about a thread that died at an arbitrary
+// instruction.
 //
 //   S1: outside a transaction `log_length` and `held_count` are 0.
 //   S2: an object in hand is named by exactly one hold.
@@ -24,21 +25,22 @@ struct LogEntry {
   Hint<uint64_t> old;
 };
 
-// What a thread has in hand between two transactions. The kinds are the upper layers'; each documents its finish.
+// What a thread has in hand between two transactions. The kinds are the upper layers'; each documents its
+// finish.
 struct Hold {
   Own<uint32_t> kind;  // 0: none
   Own<uint32_t> object;
   Own<uint64_t> extra;
 };
 
-// One trap of a thread: a signal handler that runs during a blocked trap may trap again, in the next frame. `wake` is
-// what its thread sleeps on; the wait node's cells belong to the lock of the object waited on.
+// One trap of a thread: a signal handler that runs during a blocked trap may trap again, in the next frame.
+// `wake` is what its thread sleeps on; the wait node's cells belong to the lock of the object waited on.
 struct alignas(64) Frame {
   Hint<uint32_t> wake;      // epoch of the latest wait that was granted
   Hint<uint32_t> sleeping;  // its wait's epoch while only a system call will wake it
   // Not on the line that its thread looks at all the time while it spins.
   alignas(64) Cell<uint32_t> epoch;  // +1 at each wait: a wake that comes late is not mistaken for another's
-  Cell<uint32_t> state;     // WaitState of the layer above; 0: not waiting
+  Cell<uint32_t> state;              // WaitState of the layer above; 0: not waiting
   Cell<uint32_t> object;
   Cell<uint32_t> next, prev;
   Cell<uint32_t> grant;   // what the waker handed over
@@ -61,24 +63,24 @@ struct alignas(4096) ThreadSlot {
   Hint<uint32_t> state;  // SlotState
   Hint<uint32_t> claim;  // slot of the thread that recovers this one
   Hint<uint32_t> tid;
-  Own<uint32_t> task;       // index of the task, 0 before it has one
+  Own<uint32_t> task;          // index of the task, 0 before it has one
   Hint<uint32_t> incarnation;  // +1 each time the slot is taken
-  Hint<uint32_t> cpu;       // where the thread last trapped
-  Hint<uint32_t> peer;      // who woke it last
-  Hint<uint32_t> stage1;    // stage 1 of recovery is done
-  Own<uint32_t> kernel_port;  // the thread's own port, 0 until asked for
-  Hint<uint64_t> pthread;   // its pthread_t, which only its own process understands
+  Hint<uint32_t> cpu;          // where the thread last trapped
+  Hint<uint32_t> peer;         // who woke it last
+  Hint<uint32_t> stage1;       // stage 1 of recovery is done
+  Own<uint32_t> kernel_port;   // the thread's own port, 0 until asked for
+  Hint<uint64_t> pthread;      // its pthread_t, which only its own process understands
 
   alignas(64) Hint<uint32_t> log_length;
   Hint<uint32_t> held_count;
-  Hint<uint32_t> waits_on;  // offset >> 2 of the lock it sleeps on, for `info`
-  Own<uint32_t> depth;      // frames in use
+  Hint<uint32_t> waits_on;        // offset >> 2 of the lock it sleeps on, for `info`
+  Own<uint32_t> depth;            // frames in use
   Hint<uint32_t> held[kHeldMax];  // offset >> 2 of each lock held or about to be taken
 
   Own<uint32_t> pending_count;  // freed, not yet in a magazine
   Own<uint64_t> pending[kPendingMax];
 
-  Own<uint32_t> owed_count;  // frames taken off a list, still to be woken
+  Own<uint32_t> owed_count;      // frames taken off a list, still to be woken
   Own<uint64_t> owed[kOwedMax];  // epoch << 32 | frame
 
   Own<uint32_t> work_head, work_tail;  // objects to be taken down, see work.hpp

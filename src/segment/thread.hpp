@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The acting thread: what every kernel function gets handed instead of looking at globals. A `Thread&` parameter
-// means "outside any transaction: may sleep, may settle".
+// The acting thread: what every kernel function gets handed instead of looking at globals. A `Thread&`
+// parameter means "outside any transaction: may sleep, may settle".
 #pragma once
 
 #include "segment/segment.hpp"
@@ -22,8 +22,9 @@ class Thread {
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
 
-  // Takes a free slot for a thread with this tid (0: a thread that exists only in a test) and marks it alive; recovers
-  // abandoned slots of the same tid first. Puts no word on a robust list: see life.hpp. False: no slot is left.
+  // Takes a free slot for a thread with this tid (0: a thread that exists only in a test) and marks it alive;
+  // recovers abandoned slots of the same tid first. Puts no word on a robust list: see life.hpp. False: no
+  // slot is left.
   bool attach(Segment& segment, uint32_t tid);
   // Gives the slot back. The thread holds nothing then: work that is left goes to launchd's list.
   void detach();
@@ -44,8 +45,8 @@ class Thread {
   bool to_settle = false;  // the transaction left something for UpperLayers::after_transaction
   SpinState spin;
 
-  // A word of this process that a signal handler changes: a wait that is interruptible ends then. It is compared with
-  // what it was at trap entry.
+  // A word of this process that a signal handler changes: a wait that is interruptible ends then. It is
+  // compared with what it was at trap entry.
   const uint32_t* interrupt_word = nullptr;
   uint32_t interrupt_seen = 0;
   bool sleeps = false;  // or is about to: a handler that interrupts says so with poke_own_frame

@@ -239,7 +239,8 @@ int run_section(Thread& self, int (*body)(void*, Txn&), void* context) {
   return code;
 }
 
-int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), void* context, int no_memory) {
+int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), void* context,
+                    int no_memory) {
   if (!reserve(self, needs)) return no_memory;
   const int code = run_section(self, body, context);
   if (self.slot().owed_count != 0) pay_wakes(self);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transactions: the only way to change the kernel's state.
 //
-// transact(self, Needs{…}, body) reserves what the body may allocate, runs it, and commits. The body may run several
-// times: a lock that would have to be slept on undoes everything, is slept on alone, and the body starts again. So the
-// body has no effect but Cells and the results it assigns, makes no system call, touches no user memory, and has no
-// loop without a constant bound. Objects with destructors do not belong in it.
+// transact(self, Needs{…}, body) reserves what the body may allocate, runs it, and commits. The body may run
+// several times: a lock that would have to be slept on undoes everything, is slept on alone, and the body
+// starts again. So the body has no effect but Cells and the results it assigns, makes no system call, touches
+// no user memory, and has no loop without a constant bound. Objects with destructors do not belong in it.
 //
-// If we die here: before the commit, which is one store of 0 to the log's length, recovery restores the old values and
-// frees the locks; after it, recovery only frees the locks. Freed elements wait in the slot until then.
+// If we die here: before the commit, which is one store of 0 to the log's length, recovery restores the old
+// values and frees the locks; after it, recovery only frees the locks. Freed elements wait in the slot until
+// then.
 #pragma once
 
 #include <type_traits>
@@ -23,7 +24,8 @@
 
 namespace portolan {
 
-// Proof that `txn` holds the lock of this object. Empty when the object is gone (a Ref of an older generation).
+// Proof that `txn` holds the lock of this object. Empty when the object is gone (a Ref of an older
+// generation).
 template <class T>
 class Locked {
  public:
@@ -173,17 +175,22 @@ class PORTOLAN_CAPABILITY("transaction") Txn {
 int run_section(Thread& self, int (*body)(void*, Txn&), void* context);
 int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), void* context, int no_memory);
 
-// Runs `body` as one transaction and returns its code. `no_memory` is what a failed reservation returns, with nothing
-// changed. The lambda is called through a pointer: what it captures lives in memory and survives a restart.
+// Runs `body` as one transaction and returns its code. `no_memory` is what a failed reservation returns, with
+// nothing changed. The lambda is called through a pointer: what it captures lives in memory and survives a
+// restart.
 template <class Body>
 int transact(Thread& self, const Needs& needs, Body&& body, int no_memory = 6 /* KERN_RESOURCE_SHORTAGE */) {
-  auto call = [](void* context, Txn& txn) -> int { return (*static_cast<std::remove_reference_t<Body>*>(context))(txn); };
+  auto call = [](void* context, Txn& txn) -> int {
+    return (*static_cast<std::remove_reference_t<Body>*>(context))(txn);
+  };
   return run_transaction(self, needs, call, &body, no_memory);
 }
 
 template <class Body>
 int section(Thread& self, Body&& body) {
-  auto call = [](void* context, Txn& txn) -> int { return (*static_cast<std::remove_reference_t<Body>*>(context))(txn); };
+  auto call = [](void* context, Txn& txn) -> int {
+    return (*static_cast<std::remove_reference_t<Body>*>(context))(txn);
+  };
   return run_section(self, call, &body);
 }
 

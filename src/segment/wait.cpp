@@ -21,7 +21,8 @@ constexpr uint64_t kUnwatched = 1'000'000'000;
 
 bool granted(const Frame& frame) { return frame.wake.load(std::memory_order_acquire) == frame.epoch.get(); }
 
-// Failures in a row of one way to wait, and how many waits it is left out for after that: twice as many each time.
+// Failures in a row of one way to wait, and how many waits it is left out for after that: twice as many each
+// time.
 bool worth_trying(Patience& patience) {
   if (patience.skip == 0) return true;
   patience.skip--;
@@ -51,8 +52,8 @@ bool spin(Thread& self, const Frame& frame) {
   return false;
 }
 
-// Giving way saves a microsecond, or loses as long as somebody else runs, which may be milliseconds. Whoever lost does
-// without it for two waits a microsecond: what it loses in the long run is half of what it saves.
+// Giving way saves a microsecond, or loses as long as somebody else runs, which may be milliseconds. Whoever
+// lost does without it for two waits a microsecond: what it loses in the long run is half of what it saves.
 constexpr uint64_t kLong = 50'000, kSoon = 1'000'000;
 void pay_for(Patience& yielding, uint64_t lost_ns) {
   yielding.skip = static_cast<uint32_t>(std::min<uint64_t>(lost_ns / 500, 1u << 20));
@@ -63,8 +64,8 @@ struct Awake {
   uint64_t lost_ns = 0;  // by giving way, if the waker was ready to run then
 };
 
-// Where the waker runs on our own CPU, it has to run first, and one system call is less than two of ours and one of its
-// own.
+// Where the waker runs on our own CPU, it has to run first, and one system call is less than two of ours and
+// one of its own.
 Awake give_way(Thread& self, const Frame& frame) {
   Patience& yielding = self.spin.yielding;
   if (!worth_trying(yielding)) return {};
@@ -89,8 +90,9 @@ Awake wait_awake(Thread& self, const Frame& frame) {
   return {spin(self, frame), 0};
 }
 
-// The sleeper's word is its wait's epoch while only a system call will wake it. Whoever takes that away wakes, whether
-// it is the one who granted, or the sleeper's own signal handler, which needs no system call for it.
+// The sleeper's word is its wait's epoch while only a system call will wake it. Whoever takes that away
+// wakes, whether it is the one who granted, or the sleeper's own signal handler, which needs no system call
+// for it.
 void sleep_once(Thread& self, Frame& frame, uint32_t epoch, uint64_t deadline_ns, unsigned round) {
   if (round == 0) {
     futex_wait_briefly({frame.sleeping.address(), epoch}, kFirst, deadline_ns);
@@ -132,7 +134,8 @@ WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool in
   }
   self.sleeps = false;
   frame.sleeping.store(0);
-  // It was there, and ready to run, when somebody else got the CPU that we gave up: not so if it took its time.
+  // It was there, and ready to run, when somebody else got the CPU that we gave up: not so if it took its
+  // time.
   if (asleep != 0 && end == WaitEnd::granted && monotonic_ns() - asleep < kSoon)
     pay_for(self.spin.yielding, awake.lost_ns);
   return end;
@@ -147,7 +150,8 @@ void wake_frame(Segment& segment, uint64_t owed, Payer payer) {
   } while (seen != epoch && !frame.wake.compare_exchange(seen, epoch, std::memory_order_seq_cst));
   uint32_t asleep = epoch;
   // Who died paying may have taken the epoch away and not made the call.
-  const bool takes = frame.sleeping.load(std::memory_order_seq_cst) == epoch && frame.sleeping.compare_exchange(asleep, 0);
+  const bool takes =
+      frame.sleeping.load(std::memory_order_seq_cst) == epoch && frame.sleeping.compare_exchange(asleep, 0);
   if (takes || payer == Payer::heir) futex_wake(frame.sleeping.address(), 1);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elements of fixed size and where the free ones are: a thread's magazine, one of the depot's shards, or not carved
-// yet. Each move between them is a transaction of its own, so that taking one inside a transaction cannot fail.
+// Elements of fixed size and where the free ones are: a thread's magazine, one of the depot's shards, or not
+// carved yet. Each move between them is a transaction of its own, so that taking one inside a transaction
+// cannot fail.
 #pragma once
 
 #include "segment/txn.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks end, in bounded steps on somebody's work list (tasks 1.9): first the semaphores, then the space, with all that its rights
-// bring about; then the ports in the task's keeping; the control port last, so that its death is a reliable
-// notice.
+// Tasks end, in bounded steps on somebody's work list (tasks 1.9): first the semaphores, then the space, with
+// all that its rights bring about; then the ports in the task's keeping; the control port last, so that its
+// death is a reliable notice.
 //
 // If we die here: the task is on our work list, and its own fields say what is left: a step that is done
 // leaves 0 behind.

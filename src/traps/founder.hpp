@@ -18,8 +18,8 @@ inline bool founder_reap_step(Thread& self, uint32_t item) {
 }
 
 inline void founder_install(Segment& segment) {
-  static const bootstrap::Layers layers =
-      bootstrap::make_layers(ipc::make_layers({founder_reap_step, nullptr, task_finish_thread, kobject::serve}));
+  static const bootstrap::Layers layers = bootstrap::make_layers(
+      ipc::make_layers({founder_reap_step, nullptr, task_finish_thread, kobject::serve}));
   ipc::install(segment, layers);
 }
 

@@ -21,7 +21,8 @@ struct Arguments {
 
   // Who the caller waits for, if it only receives (messages 2).
   mach_port_name_t peer() const {
-    const bool waits = (option & MACH_RCV_SYNC_WAIT) != 0 && (option & (MACH_SEND_MSG | MACH_SEND_SYNC_OVERRIDE)) == 0;
+    const bool waits =
+        (option & MACH_RCV_SYNC_WAIT) != 0 && (option & (MACH_SEND_MSG | MACH_SEND_SYNC_OVERRIDE)) == 0;
     return waits ? notify : MACH_PORT_NULL;
   }
 };
@@ -39,8 +40,9 @@ mach_msg_return_t attempt(const Arguments& a) {
     settle(trap.thread());
   }
   if ((a.option & MACH_RCV_MSG) == 0) return trap.leave(MACH_MSG_SUCCESS);
-  return trap.leave(ipc::msg_receive(trap.thread(), trap.space(), memory,
-                                     {a.receive_buffer, a.option, a.receive_size, a.receive_name, a.timeout, a.peer()}));
+  return trap.leave(
+      ipc::msg_receive(trap.thread(), trap.space(), memory,
+                       {a.receive_buffer, a.option, a.receive_size, a.receive_name, a.timeout, a.peer()}));
 }
 
 // messages 10.1. The buffer of an interrupted send was rewritten with the rights as they came back: it is
@@ -66,8 +68,9 @@ using portolan::Arguments;
 
 extern "C" {
 
-mach_msg_return_t mach_msg_overwrite(mach_msg_header_t* msg, mach_msg_option_t option, mach_msg_size_t send_size,
-                                     mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+mach_msg_return_t mach_msg_overwrite(mach_msg_header_t* msg, mach_msg_option_t option,
+                                     mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+                                     mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
                                      mach_port_name_t notify, mach_msg_header_t* rcv_msg, mach_msg_size_t) {
   const uint64_t into = address(rcv_msg != nullptr ? rcv_msg : msg);
   return portolan::restarting({address(msg), into, option, send_size, rcv_size, rcv_name, timeout, notify});
@@ -76,19 +79,22 @@ mach_msg_return_t mach_msg_overwrite(mach_msg_header_t* msg, mach_msg_option_t o
 mach_msg_return_t mach_msg(mach_msg_header_t* msg, mach_msg_option_t option, mach_msg_size_t send_size,
                            mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
                            mach_port_name_t notify) {
-  return portolan::restarting({address(msg), address(msg), option, send_size, rcv_size, rcv_name, timeout, notify});
+  return portolan::restarting(
+      {address(msg), address(msg), option, send_size, rcv_size, rcv_name, timeout, notify});
 }
 
 mach_msg_return_t mach_msg_trap(mach_msg_header_t* msg, mach_msg_option_t option, mach_msg_size_t send_size,
-                                mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
-                                mach_port_name_t notify) {
-  return portolan::attempt({address(msg), address(msg), option, send_size, rcv_size, rcv_name, timeout, notify});
+                                mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
+                                mach_msg_timeout_t timeout, mach_port_name_t notify) {
+  return portolan::attempt(
+      {address(msg), address(msg), option, send_size, rcv_size, rcv_name, timeout, notify});
 }
 
-mach_msg_return_t mach_msg_overwrite_trap(mach_msg_header_t* msg, mach_msg_option_t option, mach_msg_size_t send_size,
-                                          mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-                                          mach_msg_timeout_t timeout, mach_msg_priority_t priority,
-                                          mach_msg_header_t* rcv_msg, mach_msg_size_t) {
+mach_msg_return_t mach_msg_overwrite_trap(mach_msg_header_t* msg, mach_msg_option_t option,
+                                          mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+                                          mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+                                          mach_msg_priority_t priority, mach_msg_header_t* rcv_msg,
+                                          mach_msg_size_t) {
   const uint64_t into = address(rcv_msg != nullptr ? rcv_msg : msg);
   return portolan::attempt({address(msg), into, option, send_size, rcv_size, rcv_name, timeout, priority});
 }

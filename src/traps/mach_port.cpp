@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mach_port calls that make, move and drop rights. Checks arguments, copies them, decides nothing: contracts are in
-// include/mach/mach_port.h.
+// The mach_port calls that make, move and drop rights. Checks arguments, copies them, decides nothing:
+// contracts are in include/mach/mach_port.h.
 #include <mach/mach_port.h>
 #include <mach/mig_errors.h>
 
@@ -52,14 +52,15 @@ kern_return_t mach_port_allocate_qos(ipc_space_t task, mach_port_right_t right, 
   return mach_port_allocate_full(task, right, MACH_PORT_NULL, qos, name);
 }
 
-kern_return_t mach_port_construct(ipc_space_t task, mach_port_options_ptr_t options, mach_port_context_t context,
-                                  mach_port_name_t* name) {
+kern_return_t mach_port_construct(ipc_space_t task, mach_port_options_ptr_t options,
+                                  mach_port_context_t context, mach_port_name_t* name) {
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
   mach_port_options_t wanted;
   if (!call.load(wanted, options)) return KERN_INVALID_ADDRESS;
   Name made;
-  return call.store(ipc::port_construct(call.thread(), call.space(), wanted, context, made), name, made.value);
+  return call.store(ipc::port_construct(call.thread(), call.space(), wanted, context, made), name,
+                    made.value);
 }
 
 kern_return_t mach_port_destruct(ipc_space_t task, mach_port_name_t name, mach_port_delta_t srdelta,
@@ -92,17 +93,19 @@ kern_return_t mach_port_insert_right(ipc_space_t task, mach_port_name_t name, ma
                                      mach_msg_type_name_t disposition) {
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
-  return ipc::port_insert_right(call.thread(), call.space(), Name{name}, call.own_space(), Name{poly}, disposition);
+  return ipc::port_insert_right(call.thread(), call.space(), Name{name}, call.own_space(), Name{poly},
+                                disposition);
 }
 
-kern_return_t mach_port_extract_right(ipc_space_t task, mach_port_name_t name, mach_msg_type_name_t disposition,
-                                      mach_port_t* poly, mach_msg_type_name_t* kind) {
+kern_return_t mach_port_extract_right(ipc_space_t task, mach_port_name_t name,
+                                      mach_msg_type_name_t disposition, mach_port_t* poly,
+                                      mach_msg_type_name_t* kind) {
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
   Name right;
   mach_msg_type_name_t type = 0;
-  kern_return_t code =
-      ipc::port_extract_right(call.thread(), call.space(), Name{name}, disposition, call.own_space(), right, type);
+  kern_return_t code = ipc::port_extract_right(call.thread(), call.space(), Name{name}, disposition,
+                                               call.own_space(), right, type);
   code = call.store(code, poly, right.value);
   return call.store(code, kind, type);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mach_port calls that look and that set attributes. Results that are arrays come in memory of their own, which the
-// caller gives back with vm_deallocate.
+// The mach_port calls that look and that set attributes. Results that are arrays come in memory of their own,
+// which the caller gives back with vm_deallocate.
 #include <mach/mach_port.h>
 
 #include "kobject/tables.hpp"
@@ -27,8 +27,9 @@ kern_return_t store_kobject(PortCall& call, mach_port_name_t name, natural_t* ty
 
 extern "C" {
 
-kern_return_t mach_port_names(ipc_space_t task, mach_port_name_array_t* names, mach_msg_type_number_t* names_count,
-                              mach_port_type_array_t* types, mach_msg_type_number_t* types_count) {
+kern_return_t mach_port_names(ipc_space_t task, mach_port_name_array_t* names,
+                              mach_msg_type_number_t* names_count, mach_port_type_array_t* types,
+                              mach_msg_type_number_t* types_count) {
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
   OutArray<mach_port_name_t> name_list;
@@ -42,9 +43,9 @@ kern_return_t mach_port_names(ipc_space_t task, mach_port_name_array_t* names, m
   return call.store(code, types, type_list.take(used));
 }
 
-kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info, ipc_info_name_array_t* table,
-                                   mach_msg_type_number_t* table_count, ipc_info_tree_name_array_t* tree,
-                                   mach_msg_type_number_t* tree_count) {
+kern_return_t mach_port_space_info(ipc_space_read_t task, ipc_info_space_t* info,
+                                   ipc_info_name_array_t* table, mach_msg_type_number_t* table_count,
+                                   ipc_info_tree_name_array_t* tree, mach_msg_type_number_t* tree_count) {
   PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   OutArray<ipc_info_name_t> list;
@@ -121,8 +122,8 @@ kern_return_t mach_port_dnrequest_info(ipc_space_t task, mach_port_name_t name, 
   return call.store(code, used, live);
 }
 
-kern_return_t mach_port_get_set_status(ipc_space_read_t task, mach_port_name_t name, mach_port_name_array_t* members,
-                                       mach_msg_type_number_t* count) {
+kern_return_t mach_port_get_set_status(ipc_space_read_t task, mach_port_name_t name,
+                                       mach_port_name_array_t* members, mach_msg_type_number_t* count) {
   PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   OutArray<mach_port_name_t> list;
@@ -143,8 +144,8 @@ kern_return_t mach_port_peek(ipc_space_t task, mach_port_name_t name, mach_msg_t
   if (!call.load(room, trailer_count) || !call.load(from, seqno)) return KERN_INVALID_ADDRESS;
   ipc::Peeked peeked;
   mach_msg_audit_trailer_t trailer;
-  kern_return_t code = ipc::port_peek_trailer(call.thread(), call.space(), Name{name}, trailer_type, from, peeked,
-                                              trailer, room);
+  kern_return_t code = ipc::port_peek_trailer(call.thread(), call.space(), Name{name}, trailer_type, from,
+                                              peeked, trailer, room);
   code = call.store(code, seqno, peeked.seqno);
   code = call.store(code, size, peeked.size);
   code = call.store(code, id, peeked.id);
@@ -166,18 +167,21 @@ kern_return_t mach_port_set_seqno(ipc_space_t task, mach_port_name_t name, mach_
   return ipc::port_set_seqno(call.thread(), call.space(), Name{name}, seqno);
 }
 
-kern_return_t mach_port_get_attributes(ipc_space_read_t task, mach_port_name_t name, mach_port_flavor_t flavor,
-                                       mach_port_info_t info, mach_msg_type_number_t* count) {
+kern_return_t mach_port_get_attributes(ipc_space_read_t task, mach_port_name_t name,
+                                       mach_port_flavor_t flavor, mach_port_info_t info,
+                                       mach_msg_type_number_t* count) {
   PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   mach_msg_type_number_t words = 0;
   if (!call.load(words, count)) return KERN_INVALID_ADDRESS;
   integer_t found[MACH_PORT_INFO_EXT_COUNT] = {};
-  kern_return_t code = ipc::port_get_attributes(call.thread(), call.space(), Name{name}, flavor, found, words);
+  kern_return_t code =
+      ipc::port_get_attributes(call.thread(), call.space(), Name{name}, flavor, found, words);
   code = call.store(code, count, words);
   if (code != KERN_SUCCESS) return code;
   const size_t bytes = words * sizeof(integer_t);
-  return call.memory().copy_out(reinterpret_cast<uint64_t>(info), found, bytes) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+  return call.memory().copy_out(reinterpret_cast<uint64_t>(info), found, bytes) ? KERN_SUCCESS
+                                                                                : KERN_INVALID_ADDRESS;
 }
 
 kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_name_t name, mach_port_flavor_t flavor,
@@ -194,11 +198,13 @@ kern_return_t mach_port_assert_attributes(ipc_space_t task, mach_port_name_t nam
   PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();
   uint64_t guard = 0;
-  if (count >= MACH_PORT_GUARD_INFO_COUNT && info != nullptr && !call.load(guard, info)) return KERN_INVALID_ADDRESS;
+  if (count >= MACH_PORT_GUARD_INFO_COUNT && info != nullptr && !call.load(guard, info))
+    return KERN_INVALID_ADDRESS;
   return ipc::port_assert_attributes(call.thread(), call.space(), Name{name}, flavor, guard, count);
 }
 
-kern_return_t mach_port_get_context(ipc_space_read_t task, mach_port_name_t name, mach_port_context_t* context) {
+kern_return_t mach_port_get_context(ipc_space_read_t task, mach_port_name_t name,
+                                    mach_port_context_t* context) {
   PortCall call(task, NoTask::invalid_argument, Strength::read);
   if (call.code() != KERN_SUCCESS) return call.code();
   uint64_t found = 0;
@@ -212,7 +218,8 @@ kern_return_t mach_port_set_context(ipc_space_t task, mach_port_name_t name, mac
   return ipc::port_set_context(call.thread(), call.space(), Name{name}, context);
 }
 
-kern_return_t mach_port_guard(ipc_space_t task, mach_port_name_t name, mach_port_context_t guard, boolean_t strict) {
+kern_return_t mach_port_guard(ipc_space_t task, mach_port_name_t name, mach_port_context_t guard,
+                              boolean_t strict) {
   return mach_port_guard_with_flags(task, name, guard, strict ? MPG_STRICT : 0);
 }
 
@@ -237,8 +244,8 @@ kern_return_t mach_port_swap_guard(ipc_space_t task, mach_port_name_t name, mach
 }
 
 // There are no service ports and no filters, as on a Darwin that was built without (ports 7.23).
-kern_return_t mach_port_is_connection_for_service(ipc_space_t task, mach_port_name_t connection, mach_port_name_t service,
-                                                  uint64_t* policy) {
+kern_return_t mach_port_is_connection_for_service(ipc_space_t task, mach_port_name_t connection,
+                                                  mach_port_name_t service, uint64_t* policy) {
   (void)policy;
   const PortCall call(task);
   if (call.code() != KERN_SUCCESS) return call.code();

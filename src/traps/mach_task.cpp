@@ -19,11 +19,14 @@ namespace {
 // A task argument of any strength. Empty: KERN_INVALID_ARGUMENT.
 Handle<ipc::Task> task_argument(const Trap& trap, mach_port_name_t name, Strength least) {
   const Handle<ipc::Task> task = trap.task_named(name);
-  return task || least == Strength::control ? task : task_of_name(trap.thread(), trap.space(), ipc::Name{name}, least);
+  return task || least == Strength::control
+             ? task
+             : task_of_name(trap.thread(), trap.space(), ipc::Name{name}, least);
 }
 
 bool store(const Trap& trap, void* to, mach_port_name_t value) {
-  return vm::OwnMemory(trap.thread().segment()).copy_out(reinterpret_cast<uint64_t>(to), &value, sizeof value);
+  return vm::OwnMemory(trap.thread().segment())
+      .copy_out(reinterpret_cast<uint64_t>(to), &value, sizeof value);
 }
 
 // May the caller have this task's port? Everybody who can map the segment is of one user: the domain's owner.
@@ -50,7 +53,8 @@ extern "C" {
 mach_port_name_t mach_reply_port(void) {
   const Trap trap;
   ipc::Name name;
-  if (trap.ok() && ipc::port_allocate(trap.thread(), trap.space(), MACH_PORT_RIGHT_RECEIVE, name) != KERN_SUCCESS)
+  if (trap.ok() &&
+      ipc::port_allocate(trap.thread(), trap.space(), MACH_PORT_RIGHT_RECEIVE, name) != KERN_SUCCESS)
     name = ipc::Name{};
   return trap.leave(name.value);
 }
@@ -73,7 +77,8 @@ mach_port_name_t host_self_trap(void) {
 mach_port_t mach_thread_self(void) { return thread_self_trap(); }
 mach_port_t mach_host_self(void) { return host_self_trap(); }
 
-// The first call for a thread takes a reference, which stays: it stands for the one that Darwin's thread library keeps.
+// The first call for a thread takes a reference, which stays: it stands for the one that Darwin's thread
+// library keeps.
 mach_port_t pthread_mach_thread_np(pthread_t thread) {
   const Trap trap;
   if (!trap.ok()) return MACH_PORT_NULL;
@@ -115,7 +120,8 @@ kern_return_t task_get_special_port(task_inspect_t task, int which_port, mach_po
   const Handle<ipc::Task> target = task_argument(trap, task, Strength::inspect);
   if (!target) return not_a_task(trap, task, KERN_INVALID_ARGUMENT);
   mach_port_name_t name = MACH_PORT_NULL;
-  const kern_return_t code = portolan::task_get_special_port(trap.thread(), target, which_port, trap.space(), name);
+  const kern_return_t code =
+      portolan::task_get_special_port(trap.thread(), target, which_port, trap.space(), name);
   if (code == KERN_SUCCESS && !store(trap, special_port, name)) return KERN_INVALID_ADDRESS;
   return trap.leave(code);
 }
@@ -125,7 +131,8 @@ kern_return_t task_set_special_port(task_t task, int which_port, mach_port_t spe
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
   const Handle<ipc::Task> target = trap.task_named(task);
   if (!target) return not_a_task(trap, task, KERN_INVALID_ARGUMENT);
-  return trap.leave(portolan::task_set_special_port(trap.thread(), target, which_port, trap.space(), special_port));
+  return trap.leave(
+      portolan::task_set_special_port(trap.thread(), target, which_port, trap.space(), special_port));
 }
 
 kern_return_t task_terminate(task_t target_task) {
@@ -149,8 +156,9 @@ kern_return_t task_info(task_name_t target_task, task_flavor_t flavor, task_info
   integer_t info[kTaskInfoWords];
   const kern_return_t code = task_describe(trap.thread().segment(), target, flavor, info, count);
   if (code != KERN_SUCCESS) return trap.leave(code);
-  const bool stored = memory.copy_out(reinterpret_cast<uint64_t>(task_info_out), info, count * sizeof info[0]) &&
-                      memory.copy_out(count_at, &count, sizeof count);
+  const bool stored =
+      memory.copy_out(reinterpret_cast<uint64_t>(task_info_out), info, count * sizeof info[0]) &&
+      memory.copy_out(count_at, &count, sizeof count);
   return trap.leave(stored ? KERN_SUCCESS : KERN_INVALID_ADDRESS);
 }
 
@@ -216,8 +224,8 @@ kern_return_t thread_get_special_port(thread_inspect_t thr_act, int which_port, 
   const Handle<ipc::Port> port = thread_port(trap.thread(), slot);
   if (!port) return KERN_FAILURE;
   mach_port_name_t name = MACH_PORT_NULL;
-  const kern_return_t code =
-      kernel_port_copyout(trap.thread(), trap.thread().segment().ref_of(trap.thread().segment().at(port)), trap.space(), name);
+  const kern_return_t code = kernel_port_copyout(
+      trap.thread(), trap.thread().segment().ref_of(trap.thread().segment().at(port)), trap.space(), name);
   if (code == KERN_SUCCESS && !store(trap, special_port, name)) return KERN_INVALID_ADDRESS;
   return trap.leave(code);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is mapped in this process, or in another, as Linux tells it. Reads /proc/PID/maps without memory of its own, and is
-// therefore for the rare calls only; whether a range has a hole is a single system call.
+// What is mapped in this process, or in another, as Linux tells it. Reads /proc/PID/maps without memory of
+// its own, and is therefore for the rare calls only; whether a range has a hole is a single system call.
 #pragma once
 
 #include <stdint.h>

@@ -38,8 +38,8 @@ struct Space {
   Entry* by_port(const Port* port, uint32_t types);  // the send or receive entry of a port (ports 4.2)
   Name name_of(const Entry& entry) const;
 
-  // Grows the table as the next name needs it (ports 3.1). Whatever right arrives asks for that much, even if it joins an
-  // entry that is there (tasks check 9).
+  // Grows the table as the next name needs it (ports 3.1). Whatever right arrives asks for that much, even if
+  // it joins an entry that is there (tasks check 9).
   void make_room();
   // A new name, empty.
   Name allocate();

@@ -31,8 +31,9 @@ struct Arguments {
 
 std::vector<Listed> all_scenarios() {
   std::vector<Listed> all;
-  for (const auto& family : {send_scenarios(), receive_scenarios(), right_scenarios(), notify_scenarios(),
-                             bootstrap_scenarios(), task_scenarios(), semaphore_scenarios(), kernel_scenarios()})
+  for (const auto& family :
+       {send_scenarios(), receive_scenarios(), right_scenarios(), notify_scenarios(), bootstrap_scenarios(),
+        task_scenarios(), semaphore_scenarios(), kernel_scenarios()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }
@@ -43,7 +44,8 @@ const char kUsage[] =
     "  --scenario NAME  only these\n"
     "  --list           names and what they are about\n"
     "  --quick          every state recovered in one way only, few real kills\n"
-    "  --deep           the recovery of every state is stepped too, and the recoverer killed at every step; otherwise\n"
+    "  --deep           the recovery of every state is stepped too, and the recoverer killed at every step; "
+    "otherwise\n"
     "                   only of a few\n"
     "  --dump           where each violation happened, with all that is known\n"
     "  --self-check     only this: breaks the kernel on purpose, and sees whether it is noticed\n"
@@ -123,7 +125,8 @@ void print_row(const Job& job, const Arguments& arguments) {
 // Runs the jobs, some at a time, and prints each row in its turn.
 void run(std::vector<Job>& jobs, const Arguments& arguments) {
   const bool terminal = isatty(2) != 0;
-  unsigned limit = arguments.jobs != 0 ? arguments.jobs : static_cast<unsigned>(std::max(1l, sysconf(_SC_NPROCESSORS_ONLN)));
+  unsigned limit = arguments.jobs != 0 ? arguments.jobs
+                                       : static_cast<unsigned>(std::max(1l, sysconf(_SC_NPROCESSORS_ONLN)));
   size_t next = 0, running = 0, printed = 0;
   while (printed < jobs.size()) {
     while (next < jobs.size() && running < limit) {
@@ -141,7 +144,8 @@ void run(std::vector<Job>& jobs, const Arguments& arguments) {
         job.row->violations++;
         Finding& finding = job.row->finding[std::min(job.row->findings, kFindings - 1)];
         job.row->findings = std::min(job.row->findings + 1, kFindings);
-        snprintf(finding.what, sizeof finding.what, "the scenario did not come to its end (status %#x)", status);
+        snprintf(finding.what, sizeof finding.what, "the scenario did not come to its end (status %#x)",
+                 status);
         finding.where[0] = 0;
         finding.times = 1;
       }
@@ -196,7 +200,8 @@ int go(int count, char** words) {
   }
   // A proof that cannot fail proves nothing.
   if (arguments.wanted.empty() && !self_check(all, false)) violations++;
-  printf("%llu distinct states, %llu real kills", static_cast<unsigned long long>(states), static_cast<unsigned long long>(kills));
+  printf("%llu distinct states, %llu real kills", static_cast<unsigned long long>(states),
+         static_cast<unsigned long long>(kills));
   if (deep != 0) printf(", %llu deaths in recovery", static_cast<unsigned long long>(deep));
   printf("\nkillpoints: %llu tried, %llu violations\n", static_cast<unsigned long long>(tried),
          static_cast<unsigned long long>(violations));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A scenario: what is staged, the trap whose caller dies, and what may have come of it. One class each, listed in a table
-// of its family; main.cpp knows the families.
+// A scenario: what is staged, the trap whose caller dies, and what may have come of it. One class each,
+// listed in a table of its family; main.cpp knows the families.
 //
-// The outcomes are said in the order in which they can come about: recovery of a later state never leads to an earlier
-// one, the first state to the first and the last to the last. Of the copies that lead to the same outcome all must look
-// the same to every program (portrait.hpp), notifications included.
+// The outcomes are said in the order in which they can come about: recovery of a later state never leads to
+// an earlier one, the first state to the first and the last to the last. Of the copies that lead to the same
+// outcome all must look the same to every program (portrait.hpp), notifications included.
 #pragma once
 
 #include <initializer_list>
@@ -51,13 +51,15 @@ class Scenario {
   virtual bool may_sleep() const { return false; }
   // The clock decides how many instructions it takes.
   virtual bool takes_time() const { return false; }
-  // The segment holds times, or the like, that are others in each run: real kills are recovered, but not compared.
+  // The segment holds times, or the like, that are others in each run: real kills are recovered, but not
+  // compared.
   virtual bool differs_each_time() const { return false; }
   // What is staged is unsound by itself: somebody has died in it.
   virtual bool staged_unsound() const { return false; }
   // The slot of the thread that runs the trap.
   virtual uint32_t victim() { return a.thread().index(); }
-  // What is to be recovered besides the victim, by launchd's ordinary means: a task of which the victim was the reaper.
+  // What is to be recovered besides the victim, by launchd's ordinary means: a task of which the victim was
+  // the reaper.
   virtual void afterwards() {}
   // In the end: what the scenario has made besides the world's own tasks.
   virtual void clear_away() {}

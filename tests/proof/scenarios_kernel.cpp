@@ -16,8 +16,9 @@ class Asking : public Scenario {
  public:
   using Scenario::Scenario;
   std::vector<std::string> outcomes() const override {
-    return {"not asked", "lost without its right", "lost with its right", "lost after it was counted",
-            "done, not answered", "answered"};
+    return {"not asked",           "lost without its right",
+            "lost with its right", "lost after it was counted",
+            "done, not answered",  "answered"};
   }
 
  protected:

@@ -9,11 +9,12 @@
 
 namespace portolan::storm {
 
-#define PORTOLAN_STORM_CALLS(X)                                                                    \
-  X(mach_msg)                                                                                      \
-  X(mach_msg_destroy) X(mach_port_allocate) X(mach_port_deallocate) X(mach_port_destroy)           \
-      X(mach_port_insert_right) X(mach_port_insert_member) X(mach_port_mod_refs) X(mach_port_type) \
-          X(mach_port_request_notification) X(bootstrap_check_in) X(bootstrap_look_up) X(vm_deallocate)
+#define PORTOLAN_STORM_CALLS(X)                                                                            \
+  X(mach_msg)                                                                                              \
+  X(mach_msg_destroy)                                                                                      \
+  X(mach_port_allocate) X(mach_port_deallocate) X(mach_port_destroy) X(mach_port_insert_right)             \
+      X(mach_port_insert_member) X(mach_port_mod_refs) X(mach_port_type) X(mach_port_request_notification) \
+          X(bootstrap_check_in) X(bootstrap_look_up) X(vm_deallocate)
 
 struct Calls {
 #define X(name) decltype(&::name) name = nullptr;

@@ -69,7 +69,8 @@ mach_port_name_t TestTask::allocate(mach_port_right_t right) {
   return name.value;
 }
 
-kern_return_t TestTask::insert_right(mach_port_name_t name, mach_port_name_t poly, mach_msg_type_name_t disposition) {
+kern_return_t TestTask::insert_right(mach_port_name_t name, mach_port_name_t poly,
+                                     mach_msg_type_name_t disposition) {
   return trap([&] {
     return ipc::port_insert_right(*thread_, space_, ipc::Name{name}, space_, ipc::Name{poly}, disposition);
   });
@@ -87,12 +88,13 @@ kern_return_t TestTask::mod_refs(mach_port_name_t name, mach_port_right_t right,
   return trap([&] { return ipc::port_mod_refs(*thread_, space_, ipc::Name{name}, right, delta); });
 }
 
-kern_return_t TestTask::notify(mach_port_name_t name, mach_msg_id_t id, mach_port_mscount_t sync, mach_port_name_t port,
-                               mach_port_name_t* previous, mach_msg_type_name_t disposition) {
+kern_return_t TestTask::notify(mach_port_name_t name, mach_msg_id_t id, mach_port_mscount_t sync,
+                               mach_port_name_t port, mach_port_name_t* previous,
+                               mach_msg_type_name_t disposition) {
   ipc::Name old;
   const kern_return_t code = trap([&] {
-    return ipc::port_request_notification(*thread_, space_, ipc::Name{name}, id, sync, space_, ipc::Name{port},
-                                          disposition, old);
+    return ipc::port_request_notification(*thread_, space_, ipc::Name{name}, id, sync, space_,
+                                          ipc::Name{port}, disposition, old);
   });
   if (previous != nullptr) *previous = old.value;
   return code;
@@ -130,7 +132,8 @@ mach_port_name_t TestTask::give(mach_port_name_t name, mach_msg_type_name_t disp
   ipc::Name there;
   mach_msg_type_name_t type = 0;
   EXPECT_EQ(KERN_SUCCESS, trap([&] {
-              return ipc::port_extract_right(*thread_, space_, ipc::Name{name}, disposition, to.space_, there, type);
+              return ipc::port_extract_right(*thread_, space_, ipc::Name{name}, disposition, to.space_, there,
+                                             type);
             }));
   return there.value;
 }
@@ -139,13 +142,14 @@ mach_port_name_t TestTask::give_send(mach_port_name_t name, TestTask& to) {
   return give(name, MACH_MSG_TYPE_MAKE_SEND, to);
 }
 
-mach_msg_return_t TestTask::msg(mach_msg_header_t* message, mach_msg_option_t option, mach_msg_size_t send_size,
-                                mach_msg_size_t receive_size, mach_port_name_t receive_name,
-                                mach_msg_timeout_t timeout) {
+mach_msg_return_t TestTask::msg(mach_msg_header_t* message, mach_msg_option_t option,
+                                mach_msg_size_t send_size, mach_msg_size_t receive_size,
+                                mach_port_name_t receive_name, mach_msg_timeout_t timeout) {
   const auto buffer = reinterpret_cast<uint64_t>(message);
   if ((option & MACH_SEND_MSG) != 0) {
-    const mach_msg_return_t code = trap(
-        [&] { return ipc::msg_send(*thread_, task_, space_, memory_, {buffer, option, send_size, timeout}); });
+    const mach_msg_return_t code = trap([&] {
+      return ipc::msg_send(*thread_, task_, space_, memory_, {buffer, option, send_size, timeout});
+    });
     if (code != MACH_MSG_SUCCESS) return code;
   }
   if ((option & MACH_RCV_MSG) == 0) return MACH_MSG_SUCCESS;
@@ -171,8 +175,8 @@ uint32_t TestTask::Received::word(size_t offset) const {
   return value;
 }
 
-TestTask::Received TestTask::receive(mach_port_name_t from, mach_msg_option_t option, mach_msg_timeout_t timeout,
-                                     mach_msg_size_t size) {
+TestTask::Received TestTask::receive(mach_port_name_t from, mach_msg_option_t option,
+                                     mach_msg_timeout_t timeout, mach_msg_size_t size) {
   Received received{};
   received.code = msg(&received.header(), MACH_RCV_MSG | option, 0, size, from, timeout);
   return received;
@@ -254,9 +258,7 @@ TestTask& TestDomain::thread_of(TestTask& task) {
   return *tasks_.back();
 }
 
-void TestDomain::end_thread(TestTask& thread) {
-  thread.thread_dies();
-}
+void TestDomain::end_thread(TestTask& thread) { thread.thread_dies(); }
 
 std::string TestDomain::fsck() {
 #if __has_include("ipc/fsck.hpp")
@@ -279,7 +281,8 @@ bool TestDomain::all_returned() {
   bool all = true;
   for (unsigned zone = 0; zone < kMaxZones; zone++) {
     if (in_use(zone) == fresh_[zone]) continue;
-    ADD_FAILURE() << in_use(zone) << " elements of zone " << zone << " are in use, " << fresh_[zone] << " expected";
+    ADD_FAILURE() << in_use(zone) << " elements of zone " << zone << " are in use, " << fresh_[zone]
+                  << " expected";
     all = false;
   }
   return all;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole domain inside one process: a small segment in anonymous memory, with as many tasks as a test wants. Each task
-// has one kernel thread, driven by whichever test thread calls it; blocking calls therefore need a time-out or a thread
-// of their own. Destroying the domain settles everything and runs fsck: every test ends with a sound kernel.
+// A whole domain inside one process: a small segment in anonymous memory, with as many tasks as a test wants.
+// Each task has one kernel thread, driven by whichever test thread calls it; blocking calls therefore need a
+// time-out or a thread of their own. Destroying the domain settles everything and runs fsck: every test ends
+// with a sound kernel.
 #pragma once
 
 #include <mach/mach_port.h>
@@ -51,8 +52,8 @@ class TestTask {
   kern_return_t deallocate(mach_port_name_t name);
   kern_return_t destroy(mach_port_name_t name);
   kern_return_t mod_refs(mach_port_name_t name, mach_port_right_t right, mach_port_delta_t delta);
-  kern_return_t notify(mach_port_name_t name, mach_msg_id_t id, mach_port_mscount_t sync, mach_port_name_t port,
-                       mach_port_name_t* previous = nullptr,
+  kern_return_t notify(mach_port_name_t name, mach_msg_id_t id, mach_port_mscount_t sync,
+                       mach_port_name_t port, mach_port_name_t* previous = nullptr,
                        mach_msg_type_name_t disposition = MACH_MSG_TYPE_MAKE_SEND_ONCE);
   // A receive right with a send right under the same name.
   mach_port_name_t port_with_send();
@@ -65,7 +66,8 @@ class TestTask {
 
   // -- messages
   mach_msg_return_t msg(mach_msg_header_t* message, mach_msg_option_t option, mach_msg_size_t send_size,
-                        mach_msg_size_t receive_size, mach_port_name_t receive_name, mach_msg_timeout_t timeout = 0);
+                        mach_msg_size_t receive_size, mach_port_name_t receive_name,
+                        mach_msg_timeout_t timeout = 0);
   // A message of a header alone.
   mach_msg_return_t send(mach_port_name_t to, mach_msg_type_name_t disposition, mach_msg_id_t id,
                          mach_port_name_t reply = MACH_PORT_NULL, mach_msg_type_name_t reply_disposition = 0,
@@ -76,8 +78,8 @@ class TestTask {
     mach_msg_header_t& header() { return *reinterpret_cast<mach_msg_header_t*>(bytes); }
     uint32_t word(size_t offset) const;
   };
-  Received receive(mach_port_name_t from, mach_msg_option_t option = MACH_RCV_TIMEOUT, mach_msg_timeout_t timeout = 0,
-                   mach_msg_size_t size = 2048);
+  Received receive(mach_port_name_t from, mach_msg_option_t option = MACH_RCV_TIMEOUT,
+                   mach_msg_timeout_t timeout = 0, mach_msg_size_t size = 2048);
   // Receives everything that waits, releases what it carries, and counts the messages with this id.
   unsigned count(mach_port_name_t from, mach_msg_id_t id);
 
