@@ -160,7 +160,7 @@ CHECK(Ports, P015_AFullTableGrowsTo42) {
 // What is purely a send right takes room in the table of rights by port, which may be seven eighths full.
 CHECK(Ports, P016_ManySendRightsGrowTheTableBeforeItIsFull) {
   Peer other([](const Line& line) {
-    for (int i = 0; i < 28; i++) line.tell(new_port());
+    for (int i = 0; i < 25; i++) line.tell(new_port());
     line.wait();
   });
   EXPECT_EQ(3u, space_of().iisb_table_inuse);  // our own port, the bootstrap port, the other task's
