@@ -9,6 +9,7 @@
 
 #include "ipc/mutant.hpp"
 #include "ipc/right.hpp"
+#include "segment/refusal.hpp"
 #include "segment/zone.hpp"
 
 namespace portolan::ipc {
@@ -125,7 +126,7 @@ uint32_t table_size_after(uint32_t size, uint32_t limit) {
 }
 
 bool space_reserve(Thread& self) {
-  if (!reserve(self, Needs{}.with<Space>())) return false;
+  if (refused(__builtin_return_address(0)) || !reserve(self, Needs{}.with<Space>())) return false;
   const Magazine& magazine = self.slot().magazines[kZoneSpace];
   return back_table(self.segment(), Handle<Space>{magazine.item[magazine.count - 1]}, 0, kFirstSize);
 }

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "segment/refusal.hpp"
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -118,7 +120,7 @@ bool Segment::is_dead(uint32_t slot_index) const {
 }
 
 bool Segment::populate(uint64_t offset, uint64_t length) const {
-  if (populate_budget == 0) return false;
+  if (refused(__builtin_return_address(0)) || populate_budget == 0) return false;
   if (populate_budget > 0) populate_budget--;
   if (!file_backed) return true;
   const uint64_t first = offset / kPage * kPage, last = align_up(offset + length, kPage);

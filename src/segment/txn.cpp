@@ -4,6 +4,7 @@
 
 #include "segment/futex.hpp"
 #include "segment/recovery.hpp"
+#include "segment/refusal.hpp"
 #include "segment/wait.hpp"
 #include "segment/zone.hpp"
 
@@ -241,7 +242,9 @@ int run_section(Thread& self, int (*body)(void*, Txn&), void* context) {
 
 int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), void* context,
                     int no_memory) {
-  if (!reserve(self, needs)) return no_memory;
+  if (needs.zones != 0) {
+    if (refused(reinterpret_cast<const void*>(body)) || !reserve(self, needs)) return no_memory;
+  }
   const int code = run_section(self, body, context);
   if (self.slot().owed_count != 0) pay_wakes(self);
   if (self.to_settle) {

@@ -213,7 +213,7 @@ class Create : public Reaping {
     ProcessFacts facts;
     facts.pid = 4711;
     Handle<ipc::Task> task;
-    task_create(other, facts, {{}, 0, a.handle()}, task);
+    answer(task_create(other, facts, {{}, 0, a.handle()}, task));
     settle(other);
   }
   // Whose process is gone: launchd would find it.
@@ -246,7 +246,7 @@ class Claim : public Reaping {
     ProcessFacts facts;
     facts.pid = 4711;
     Handle<ipc::Task> task;
-    task_create(other, facts, {made, 99, {}}, task);
+    answer(task_create(other, facts, {made, 99, {}}, task));
     settle(other);
   }
   unsigned outcome(Judge& judge) override {
@@ -282,7 +282,8 @@ class AttachDetach : public Scenario {
   uint32_t victim() override { return slot; }
   void trap() override {
     Thread fresh;
-    fresh.attach(w.segment(), kTid);
+    if (!fresh.attach(w.segment(), kTid)) return answer(KERN_RESOURCE_SHORTAGE);
+    answer(KERN_SUCCESS);
     task_thread_attach(fresh, a.handle());
     thread_port(fresh, fresh.index());
     task_thread_gone(fresh, fresh.slot());

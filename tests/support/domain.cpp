@@ -59,6 +59,7 @@ TestTask::TestTask(TestDomain& domain, Handle<ipc::Task> task, Handle<ipc::Space
 template <class Call>
 auto TestTask::trap(Call&& call) {
   const auto result = call();
+  domain_.last_answer = result;
   settle(*thread_);
   return result;
 }
