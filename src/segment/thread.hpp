@@ -42,7 +42,8 @@ class Thread {
   int32_t message_id = 0;       // of the message that is being received, if any, …
   uint32_t message_sender = 0;  // … and the pid of its sender
 
-  bool to_settle = false;  // the transaction left something for UpperLayers::after_transaction
+  bool left_in_hand = false;  // a right could not be put away for want of memory: ipc::put_away
+  bool to_settle = false;     // the transaction left something for UpperLayers::after_transaction
   SpinState spin;
 
   // A word of this process that a signal handler changes: a wait that is interruptible ends then. It is

@@ -35,10 +35,9 @@ const char kUsage[] =
 
 std::vector<proof::Listed> all_scenarios() {
   std::vector<proof::Listed> all;
-  for (const auto& family :
-       {proof::send_scenarios(), proof::receive_scenarios(), proof::right_scenarios(), proof::notify_scenarios(),
-        proof::bootstrap_scenarios(), proof::task_scenarios(), proof::semaphore_scenarios(),
-        proof::kernel_scenarios(), more_scenarios()})
+  for (const auto& family : {proof::send_scenarios(), proof::receive_scenarios(), proof::right_scenarios(),
+                             proof::notify_scenarios(), proof::bootstrap_scenarios(), proof::task_scenarios(),
+                             proof::semaphore_scenarios(), proof::kernel_scenarios(), more_scenarios()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }
@@ -110,7 +109,8 @@ int go(int count, char** words) {
   for (const proof::Listed& one : all)
     if (wanted.empty() || std::find(wanted.begin(), wanted.end(), one.name) != wanted.end())
       jobs.push_back({one, make_row()});
-  printf("%-24s %9s %9s %8s %8s %8s %7s\n", "scenario", "reserves", "refusals", "undone", "done", "between", "wrong");
+  printf("%-24s %9s %9s %8s %8s %8s %7s\n", "scenario", "reserves", "refusals", "undone", "done", "between",
+         "wrong");
   run(jobs);
   std::set<uintptr_t> where;
   uint64_t injections = 0, violations = 0;

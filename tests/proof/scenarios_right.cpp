@@ -84,7 +84,7 @@ class Construct : public Allocate {
     options.flags = MPO_CONTEXT_AS_GUARD | MPO_QLIMIT | MPO_INSERT_SEND_RIGHT;
     options.mpl.mpl_qlimit = 9;
     Name name;
-    ipc::port_construct(a.thread(), a.space(), options, 0x1234, name);
+    answer(ipc::port_construct(a.thread(), a.space(), options, 0x1234, name));
     settle(a.thread());
   }
 };

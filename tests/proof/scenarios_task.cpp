@@ -136,7 +136,10 @@ class Recover : public Reaping {
     });
     declare_dead(w.segment(), dying.index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.equal(0u, w.domain().in_use(ipc::kZoneKmsg), "messages");
     judge.equal(0u, w.domain().in_use(ipc::kZoneData), "pieces");
@@ -163,7 +166,10 @@ class RecoverGranted : public Reaping {
     World::require(b.send(way, kCopySend, 5) == MACH_MSG_SUCCESS, "a message");
     declare_dead(w.segment(), a.thread().index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.expect(w.given(*second) != nullptr, "the second receiver has no message");
     judge.equal(1, w.port(a, from)->seqno.get(), "the sequence number");
@@ -190,7 +196,10 @@ class RecoverPromised : public Reaping {
     b.receive(to);
     declare_dead(w.segment(), a.thread().index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.expect(!w.sleeps(c), "the second sender has no slot");
     judge.equal(5, w.port(b, to)->msgcount.get(), "the queue's count");
