@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Traps that reserve, and that no proof of deaths is about: each a stage and a call.
 #include <mach/task_special_ports.h>
+#include <string.h>
 
 #include "exhaustion/trial.hpp"
 #include "proof/messages.hpp"
@@ -219,32 +220,93 @@ class ReceiveOncesNowhere : public ReceiveOnces {
   }
 };
 
+struct GuardedMessage {
+  mach_msg_header_t header{};
+  mach_msg_body_t body{1};
+  mach_msg_guarded_port_descriptor_t right{};
+  GuardedMessage(mach_port_name_t to, mach_port_name_t moved) {
+    address(header, {to, kCopySend, MACH_PORT_NULL, 0}, sizeof *this);
+    header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
+    right.flags = MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND | MACH_MSG_GUARD_FLAGS_IMMOVABLE_RECEIVE;
+    right.type = MACH_MSG_GUARDED_PORT_DESCRIPTOR;
+    right.disposition = static_cast<uint8_t>(kMoveReceive);
+    right.name = moved;
+  }
+};
+
+class SendGuarded : public Act {
+ public:
+  using Act::Act;
+  void stage() override {
+    way = b.give_send(b.allocate(), a);
+    port = a.port_with_send();
+  }
+  void trap() override {
+    GuardedMessage message(way, port);
+    send(a, message);
+  }
+};
+
 // A guarded receive right, which the receiver does not take.
-class ReceiveGuarded : public Act {
+class ReceiveUnguarded : public Act {
  public:
   using Act::Act;
   void stage() override {
     port = a.allocate();
     way = a.give_send(port, b);
-    other = b.port_with_send();
-    struct {
-      mach_msg_header_t header;
-      mach_msg_body_t body;
-      mach_msg_guarded_port_descriptor_t right;
-    } message{};
-    address(message.header, {way, kCopySend, MACH_PORT_NULL, 0}, sizeof message);
-    message.header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
-    message.body.msgh_descriptor_count = 1;
-    message.right.flags = MACH_MSG_GUARD_FLAGS_UNGUARDED_ON_SEND;
-    message.right.type = MACH_MSG_GUARDED_PORT_DESCRIPTOR;
-    message.right.disposition = static_cast<uint8_t>(kMoveReceive);
-    message.right.name = other;
+    GuardedMessage message(way, b.port_with_send());
     World::require(send(b, message) == MACH_MSG_SUCCESS, "a message");
   }
   void trap() override { a.receive(port); }
 };
 
-// A question to a kernel object, with memory in its answer.
+class ReceiveGuarded : public ReceiveUnguarded {
+ public:
+  using ReceiveUnguarded::ReceiveUnguarded;
+  // The guard is the address of the buffer.
+  void trap() override {
+    static struct {
+      mach_msg_header_t header;
+      char room[400];
+    } buffer;
+    a.msg(&buffer.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_GUARDED_DESC, 0, sizeof buffer, port);
+  }
+};
+
+class ServiceStatus : public Act {
+ public:
+  using Act::Act;
+  void stage() override {
+    way = w.bootstrap_port(a);
+    Name name;
+    World::require(bootstrap::check_in(b.thread(), {b.handle(), b.space()}, Name{w.bootstrap_port(b)},
+                                       bootstrap::ServiceName("service"), name) == KERN_SUCCESS,
+                   "a service");
+  }
+  void trap() override {
+    bootstrap_status_t status = 0;
+    done(bootstrap::status(a.thread(), {a.handle(), a.space()}, Name{way}, bootstrap::ServiceName("service"),
+                           status));
+  }
+};
+
+class Parent : public Act {
+ public:
+  using Act::Act;
+  void stage() override {
+    Name inner;
+    World::require(bootstrap::subset(a.thread(), {a.handle(), a.space()}, Name{w.bootstrap_port(a)},
+                                     Name{a.port_with_send()}, inner) == KERN_SUCCESS,
+                   "a subset");
+    way = inner.value;
+  }
+  void trap() override {
+    Name name;
+    done(bootstrap::parent(a.thread(), {a.handle(), a.space()}, Name{way}, name));
+  }
+};
+
+// A question to a kernel object, with memory in its answer …
 class AskNames : public Act {
  public:
   using Act::Act;
@@ -255,6 +317,28 @@ class AskNames : public Act {
     port = a.allocate();
   }
   void trap() override { a.send(way, kCopySend, 3200, port, kMakeSendOnce); }
+
+ protected:
+  // A simple request: the NDR record, and words.
+  void ask(mach_msg_id_t id, uint32_t first, uint32_t second = 0) {
+    PlainMessage message({way, kCopySend, port, kMakeSendOnce, id});
+    const uint32_t words[] = {0, 1, first, second};
+    memcpy(message.words, words, sizeof words);
+    const bool one = id == 3409;
+    message.header.msgh_size = sizeof message.header + (one ? 12 : 16);
+    send(a, message, MACH_SEND_TIMEOUT, 0, message.header.msgh_size);
+  }
+};
+// … and with rights.
+class AskSpecial : public AskNames {
+ public:
+  using AskNames::AskNames;
+  void trap() override { ask(3409, TASK_BOOTSTRAP_PORT); }
+};
+class AskSemaphore : public AskNames {
+ public:
+  using AskNames::AskNames;
+  void trap() override { ask(3418, 0, 1); }
 };
 
 constexpr Listed kMore[] = {
@@ -274,8 +358,14 @@ constexpr Listed kMore[] = {
     {"hand-back", "a message with rights that finds no room", make_scenario<HandBack>},
     {"receive-onces", "an array of send-once rights", make_scenario<ReceiveOnces>},
     {"receive-onces-nowhere", "the same without memory of one's own", make_scenario<ReceiveOncesNowhere>},
-    {"receive-guarded", "a guarded right that is not wanted", make_scenario<ReceiveGuarded>},
+    {"send-guarded", "a receive right that is guarded on its way", make_scenario<SendGuarded>},
+    {"receive-guarded", "the same", make_scenario<ReceiveGuarded>},
+    {"receive-unguarded", "the same by somebody who wants no guard", make_scenario<ReceiveUnguarded>},
+    {"status", "of a service", make_scenario<ServiceStatus>},
+    {"parent", "of a namespace", make_scenario<Parent>},
     {"kernel-names", "a kernel object's answer with memory", make_scenario<AskNames>},
+    {"kernel-special", "the same with a right", make_scenario<AskSpecial>},
+    {"kernel-semaphore", "the same with an object that it makes", make_scenario<AskSemaphore>},
 };
 
 }  // namespace
