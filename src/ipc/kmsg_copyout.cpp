@@ -111,11 +111,13 @@ mach_msg_return_t give_guarded(Out& out, const Descriptor& d) {
 }
 
 // Copies a chain of Data to user memory; false: it cannot be written.
-bool copy_chain(const Out& out, uint32_t head, uint64_t to) {
-  for (Handle<Data> walk{head}; walk; walk.index = out.segment().at(walk).link) {
+bool copy_chain(const Out& out, uint32_t head, uint64_t to, uint64_t left) {
+  for (Handle<Data> walk{head}; walk && left != 0; walk.index = out.segment().at(walk).link) {
     Data& data = out.segment().at(walk);
-    if (!out.user.copy_out(to, data.bytes, data.used)) return false;
-    to += data.used;
+    const uint64_t part = std::min<uint64_t>({data.used, kDataPayload, left});
+    if (part == 0 || !out.user.copy_out(to, data.bytes, part)) return false;
+    to += part;
+    left -= part;
   }
   return true;
 }
@@ -157,7 +159,7 @@ mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
   uint64_t address = 0;
   if (d.count != 0) {
     address = out.user.map(d.count, offset_in_page(out, d));
-    const bool copied = address != 0 && copy_chain(out, d.word, address);
+    const bool copied = address != 0 && copy_chain(out, d.word, address, d.count);
     if (address != 0 && !copied) out.user.unmap(address, d.count);
     if (!copied) {
       finish_memory(out, d, 0, deallocate, d.copy, 0);
@@ -199,7 +201,7 @@ mach_msg_return_t give_array(Out& out, const Descriptor& d) {
     if (destroyed != 0) out.stuck = true;
   }
   if (lost) bits |= MACH_MSG_VM_SPACE;
-  if (address != 0) copy_chain(out, d.word, address);
+  if (address != 0) copy_chain(out, d.word, address, uint64_t{d.count} * sizeof(mach_port_name_t));
   if (out.stuck) {
     hide_names(out, address, out.kmsg().array_out, d.count);
     out.stuck_array = address;

@@ -112,6 +112,7 @@ struct ShortMessage {
 void put_message(ShortMessage& out, const Kmsg& kmsg, const mach_msg_header_t& header,
                  const mach_msg_max_trailer_t& trailer) {
   const uint32_t body = kmsg.size - kHeaderSize;
+  if (body > kKmsgInline) kernel_panic("a message is longer than its body");
   memcpy(out.bytes, &header, kHeaderSize);
   memcpy(out.bytes + kHeaderSize, kmsg.inline_body, body);
   // All that a trailer can be, for that is quicker than as much of it as there is.
@@ -395,6 +396,7 @@ mach_msg_return_t deliver_bare(const Receive& receive, Handle<Kmsg> handle, mach
 bool copy_message(const Receive& receive, const Kmsg& kmsg, const mach_msg_header_t& header,
                   const mach_msg_max_trailer_t& trailer) {
   const ReceiveArguments& a = receive.arguments;
+  if (uint64_t{kmsg.size} + trailer.msgh_trailer_size > a.size) return false;
   if (kmsg.body_head == 0) {
     ShortMessage out;
     put_message(out, kmsg, header, trailer);

@@ -33,7 +33,7 @@ class Thread {
   Segment& segment() const { return *segment_; }
   ThreadSlot& slot() const { return *slot_; }
   uint32_t index() const { return index_; }
-  Frame& frame() const { return slot_->frames[slot_->depth]; }
+  Frame& frame() const { return slot_->frames[slot_->depth % kFrames]; }
   uint32_t frame_id() const { return index_ * kFrames + slot_->depth; }
 
   // For the layer above: the stack that acquires what the running trap acquires; 0: not recorded.
