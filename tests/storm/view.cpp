@@ -6,6 +6,8 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "ipc/fsck.hpp"
 #include "ipc/objects.hpp"
 #include "segment/domain_files.hpp"
@@ -36,9 +38,14 @@ View::Census View::census() const {
 
 Report View::fsck() const { return ipc::fsck(segment_); }
 
+// Its slot may be somebody else's by the time that we have read whose it is: Linux knows its name.
 pid_t View::launchd() const {
   const uint32_t slot = segment_.header().launchd.load();
-  return slot == 0 || segment_.is_dead(slot) ? 0 : static_cast<pid_t>(segment_.slot(slot).tid.load());
+  if (slot == 0 || segment_.is_dead(slot)) return 0;
+  const auto pid = static_cast<pid_t>(segment_.slot(slot).tid.load());
+  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
+  std::string name;
+  return std::getline(file, name) && name == "portolan-launch" ? pid : 0;
 }
 
 bool View::save(const std::string& directory) const {
