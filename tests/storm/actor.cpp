@@ -40,12 +40,21 @@ void Actor::settle(const Note& note, bool sent) {
 
 // Counted before anything is done with it.
 void Actor::received(const Note& note) {
-  if (note.sequence == 0 || note.sequence > self_.ledger.next_message) {
-    self_.ledger.spoiled++;
-    return;
-  }
+  if (note.sequence == 0 || note.sequence > self_.ledger.next_message)
+    return strange(self_.ledger.spoiled, "a number that nobody took", note);
   if (!self_.ledger.line_of(note.sequence).mark(note.sequence, Line::kReceivedOnce))
     note_odd(self_.ledger, "a message came after millions of others", 0);
+}
+
+void Actor::strange(std::atomic<uint64_t>& kind, const char* what, const Note& note, uint64_t n) {
+  kind += n;
+  const uint32_t at = self_.ledger.stranges++;
+  if (at >= std::size(self_.ledger.strange)) return;
+  Strange& kept = self_.ledger.strange[at];
+  kept.sequence = note.sequence;
+  kept.from = note.from;
+  kept.counter = note.counter;
+  kept.what = text_number(what);
 }
 
 // With the link's next counter.

@@ -45,6 +45,8 @@ class Actor {
   void announce(Note& note, uint32_t to);
   void settle(const Note& note, bool sent);
   void received(const Note& note);
+  // `kind` of the ledger's sums goes up by `n`; the message is kept for whoever looks into it.
+  void strange(std::atomic<uint64_t>& kind, const char* what, const Note& note, uint64_t n = 1);
 
   // -- messages
   Sending send_next(mach_msg_header_t& header, Note& note, size_t size, mach_msg_timeout_t patience);

@@ -40,10 +40,14 @@ uint32_t Actor::empty_box(mach_port_t box, uint32_t in, uint32_t out) {
     const mach_msg_return_t code = receive(buffer, box, MACH_RCV_TIMEOUT, 0, "mach_msg, out of a box");
     if (!expect(code, "mach_msg, out of a box", {MACH_RCV_TIMED_OUT})) break;
     received(buffer.plain.note);
-    if (buffer.header.msgh_id != kBoxed || buffer.plain.note.counter != out + 1) self_.ledger.gaps++;
+    if (buffer.header.msgh_id != kBoxed || buffer.plain.note.counter != out + 1)
+      strange(self_.ledger.gaps, "out of a box, not the next one", buffer.plain.note);
     out = buffer.plain.note.counter;
   }
-  if (in != out) self_.ledger.gaps++;
+  if (in != out) {
+    self_.ledger.gaps++;
+    note_odd(self_.ledger, "messages are missing in a box", static_cast<int32_t>(in - out));
+  }
   return out;
 }
 
@@ -83,10 +87,8 @@ void Client::end_boxes() {
 void Server::take_box(const WithPort& message) {
   const Note& note = message.note;
   const mach_port_t box = message.port.name;
-  if (!MACH_PORT_VALID(box)) {
-    self_.ledger.spoiled++;  // a receive right is alive as long as it is in a message
-    return;
-  }
+  // A receive right is alive as long as it is in a message.
+  if (!MACH_PORT_VALID(box)) return strange(self_.ledger.spoiled, "without its receive right", note);
   count(Traffic::boxes);
   const uint32_t out = empty_box(box, note.in, note.out);
   if (note.hops == 0 || ending()) return destroy(box);

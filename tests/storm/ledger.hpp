@@ -73,6 +73,13 @@ struct Odd {
   std::atomic<uint64_t> times;
 };
 
+// A message that is out of its order, or not what was sent.
+struct Strange {
+  std::atomic<int64_t> what;
+  std::atomic<uint64_t> sequence;
+  std::atomic<uint32_t> from, counter;
+};
+
 // What is counted for the table at the end.
 #define PORTOLAN_STORM_TRAFFIC(X)                   \
   X(answered, "requests answered")                  \
@@ -116,6 +123,8 @@ struct Ledger {
   std::atomic<uint64_t> traffic[static_cast<unsigned>(Traffic::count)];
   Place place[kPlacesMost];
   Odd odd[32];
+  std::atomic<uint32_t> stranges;  // how many there were; the first are kept
+  Strange strange[32];
   std::atomic<Fate> fate[kLivesMost];
   Line line[kLines];
 

@@ -179,7 +179,7 @@ class Master {
     verdict_.add_rest();
     print_table();
     const uint64_t odd = print_odd();
-    for (const std::string& line : verdict_.complaints()) puts(line.c_str());
+    print_messages(stdout);
     fputs(report.text().c_str(), stdout);
     printf("fsck: %s\n", report.clean() ? "clean" : "BROKEN");
     const Struck& struck = crew_.struck();
@@ -254,6 +254,16 @@ class Master {
     return times;
   }
 
+  // Those that something is wrong with.
+  void print_messages(FILE* file) const {
+    for (const std::string& line : verdict_.complaints()) fprintf(file, "%s\n", line.c_str());
+    for (const Strange& one : ledger_.strange)
+      if (one.sequence != 0)
+        fprintf(file, "strange: message %llu, the %uth of life %u's thread %u to its receiver: %s\n",
+                number(one.sequence), one.counter.load(), one.from / kThreads, one.from % kThreads,
+                text_at(one.what));
+  }
+
   // The first time that something is wrong: the segment as it is, and what everybody is doing.
   void save_evidence() {
     if (saved_) return;
@@ -273,7 +283,10 @@ class Master {
           fprintf(file, "  for %.1f s: %s\n", static_cast<double>(ledger_.clock - since) / 1e9,
                   text_at(doing.what));
     }
-    if (file != nullptr) fclose(file);
+    if (file != nullptr) {
+      print_messages(file);
+      fclose(file);
+    }
     fprintf(stderr, "storm: see %s (places%s); again with --seed %llu\n", directory.c_str(),
             copied ? ", and the segment, for the command portolan" : "; the segment could not be copied",
             number(plan_.seed));

@@ -36,7 +36,7 @@ void Server::take_memory(const WithMemory& message) {
   bool right = message.memory.size == message.note.in;
   for (size_t i = 0; right && i < message.memory.size; i++)
     right = bytes[i] == byte_at(message.note.sequence, i);
-  if (!right) self_.ledger.spoiled++;
+  if (!right) strange(self_.ledger.spoiled, "with other memory", message.note);
   free_memory(bytes, message.memory.size);
 }
 

@@ -51,7 +51,7 @@ void Server::serve(Buffer& buffer) {
       take(buffer.port.note);
       return take_signals(buffer.port);
     default:
-      self_.ledger.spoiled++;
+      strange(self_.ledger.spoiled, "of no known kind", buffer.plain.note);
   }
 }
 
@@ -63,11 +63,10 @@ void Server::take(const Note& note) {
 // Messages of one sender come in the order in which they were sent, none left out and none twice.
 void Server::in_order(const Note& note) {
   uint32_t& latest = latest_[note.from];
-  if (note.counter <= latest)
-    self_.ledger.repeats++;
-  else
-    self_.ledger.gaps += note.counter - latest - 1;
-  if (note.counter > latest) latest = note.counter;
+  if (note.counter <= latest) return strange(self_.ledger.repeats, "again", note);
+  if (note.counter > latest + 1)
+    strange(self_.ledger.gaps, "before others of its sender", note, note.counter - latest - 1);
+  latest = note.counter;
 }
 
 // Nothing is under way: a name for each thing that this process knows of, with one reference, and no other.

@@ -30,7 +30,8 @@ void Client::call() {
   if (!expect(receive(buffer, reply_, 0, 0, what), what)) return;
   if (buffer.header.msgh_id == kAnswer) {
     received(buffer.plain.note);
-    if (buffer.plain.note.in != sequence || sending != Sending::sent) self_.ledger.spoiled++;
+    if (buffer.plain.note.in != sequence || sending != Sending::sent)
+      strange(self_.ledger.spoiled, "an answer to something else", buffer.plain.note);
     count(Traffic::answered);
   } else if (buffer.header.msgh_id == MACH_NOTIFY_SEND_ONCE) {
     count(Traffic::unanswered);
