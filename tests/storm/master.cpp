@@ -71,13 +71,13 @@ class Master {
     close(ends[0]);
     if (!joined || !view_.open(path)) return false;
     // Launchd comes by itself, and is there when the counting begins.
-    View::Census last;
-    for (unsigned i = 0; i < 200 && (view_.launchd() == 0 || !(last == before_)); i++) {
-      last = before_;
-      usleep(50'000);
+    for (unsigned i = 0; i < 200; i++) {
+      const View::Census last = before_;
       before_ = view_.census();
+      if (view_.launchd() != 0 && before_ == last) return true;
+      usleep(50'000);
     }
-    return view_.launchd() != 0;
+    return false;
   }
 
   [[noreturn]] static void stand_by(int tell) {
