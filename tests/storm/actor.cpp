@@ -67,8 +67,9 @@ Actor::Sending Actor::send_next(mach_msg_header_t& header, Note& note, size_t si
   mach_msg_return_t code;
   {
     Doing doing(self_, thread_, "mach_msg, sending");
-    code = calls_.mach_msg(&header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, header.msgh_size, 0, MACH_PORT_NULL,
-                           patience, MACH_PORT_NULL);
+    const mach_msg_option_t limit = patience == kForGood ? 0 : MACH_SEND_TIMEOUT;
+    code = calls_.mach_msg(&header, MACH_SEND_MSG | limit, header.msgh_size, 0, MACH_PORT_NULL, patience,
+                           MACH_PORT_NULL);
   }
   settle(note, code == MACH_MSG_SUCCESS);
   if (code == MACH_MSG_SUCCESS) {

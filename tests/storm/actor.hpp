@@ -48,7 +48,8 @@ class Actor {
   // `kind` of the ledger's sums goes up by `n`; the message is kept for whoever looks into it.
   void strange(std::atomic<uint64_t>& kind, const char* what, const Note& note, uint64_t n = 1);
 
-  // -- messages
+  // -- messages; a client may wait for room for good, for servers never do
+  static constexpr mach_msg_timeout_t kForGood = UINT32_MAX;
   Sending send_next(mach_msg_header_t& header, Note& note, size_t size, mach_msg_timeout_t patience);
   mach_msg_return_t receive(Buffer& buffer, mach_port_t from, mach_msg_option_t option,
                             mach_msg_timeout_t patience, const char* what);

@@ -11,7 +11,8 @@ namespace portolan::storm {
 void Client::plain() {
   for (unsigned i = pick(8) + 1; i != 0; i--) {
     auto message = packet<Plain>(kPlain, 0);
-    const Sending sending = send_next(message.header, message.note, sizeof message, pick(2) == 0 ? 0 : 20);
+    const mach_msg_timeout_t patience[] = {0, 20, kForGood};
+    const Sending sending = send_next(message.header, message.note, sizeof message, patience[pick(3)]);
     if (sending == Sending::dead) drop_link();
     if (sending != Sending::sent) return;
   }
