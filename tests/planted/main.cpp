@@ -40,8 +40,8 @@ constexpr Bug kBugs[] = {
 };
 static_assert(std::size(kBugs) + 1 == static_cast<size_t>(Planted::count));
 
-constexpr uint64_t kRounds = 400;  // of a duel, at most …
-constexpr uint64_t kRight = 20;    // … and of one that nothing may come of
+constexpr uint64_t kRounds = 1000;  // of a duel, at most …
+constexpr uint64_t kRight = 20;     // … and of one that nothing may come of
 
 struct Caught {
   std::string tool, what;
