@@ -94,7 +94,7 @@ static void forks_among_changes(void) {
   pthread_t threads[2];
   for (int number = SIGRTMIN; number < SIGRTMIN + 4; number++) signal(number, no_op);
   for (int i = 0; i < 2; i++) expect(pthread_create(&threads[i], NULL, changes_handlers, NULL) == 0);
-  for (int i = 0; i < rounds(100); i++) {
+  for (int i = 0; i < rounds(40); i++) {
     const pid_t child = i % 3 == 0 ? raw() : fork();
     if (child == 0) {
       alarm(20);
