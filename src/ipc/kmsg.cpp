@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ipc/notify.hpp"
+#include "segment/planted.hpp"
 
 namespace portolan::ipc {
 
@@ -152,10 +153,15 @@ Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux) {
   Handle<Kmsg> handle;
   const int code = transact(self, Needs{}.with<Kmsg>(), [&](Txn& txn) {
     handle = kmsg_make(txn, size, aux);
-    txn.hold(kHoldKmsg, handle.index);
+    if (!planted(Planted::forgotten_hold)) txn.hold(kHoldKmsg, handle.index);
     return 0;
   });
   if (code != 0) return {};
+  if (planted(Planted::forgotten_hold))
+    transact(self, Needs{}, [&](Txn& txn) {
+      txn.hold(kHoldKmsg, handle.index);
+      return 0;
+    });
   const uint32_t body = size - kHeaderSize + aux;
   if (body <= kKmsgInline) return handle;
   Kmsg& kmsg = self.segment().at(handle);

@@ -239,6 +239,9 @@ bool recover_thread(Thread& self, uint32_t victim) {
   slot.depth.init(0);
   drop_claims(segment, victim);
   segment.header().recovered.fetch_add(1);
+  // If it was launchd's there is none from now on: the slot's next owner is not to be taken for it.
+  uint32_t launchd = victim;
+  segment.header().launchd.compare_exchange(launchd, 0);
   // Once it is free nobody takes it before the claim on it ends. The life word goes on saying dead until
   // then: so it is recovered again if we die before it is free.
   slot.tid.store(0);

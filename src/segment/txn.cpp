@@ -3,6 +3,7 @@
 #include "segment/txn.hpp"
 
 #include "segment/futex.hpp"
+#include "segment/planted.hpp"
 #include "segment/recovery.hpp"
 #include "segment/wait.hpp"
 #include "segment/zone.hpp"
@@ -67,11 +68,12 @@ void Txn::acquire(LockWord& word) {
   for (uint32_t i = 0; i < n; i++)
     if (slot_.held[i].load() == at) return;
   if (n >= kHeldMax) kernel_panic("a transaction holds more locks than its slot can note");
+  const bool taken = planted(Planted::unnoted_lock) && word.try_acquire(self_.index());
   slot_.held[n].store(at);
   crash_fence();
   slot_.held_count.store(n + 1);
   crash_fence();
-  if (!word.try_acquire(self_.index())) contended(word);
+  if (!taken && !word.try_acquire(self_.index())) contended(word);
 }
 
 bool Txn::try_acquire(LockWord& word) {
@@ -100,7 +102,7 @@ void Txn::contended(LockWord& word) {
     cpu_relax();
   }
   const bool alone = slot_.held_count.load() == 1 && slot_.log_length.load() == 0;
-  if (alone) {
+  if (alone || planted(Planted::sleeps_with_locks)) {
     sleep_until_acquired(self_, word);
     return;
   }
@@ -146,6 +148,12 @@ void Txn::release_element(unsigned zone, uint32_t index) {
   Element& element = segment_.element(zone, index);
   if (!element.allocated()) kernel_panic("an element is freed twice");
   add(element.generation, 1);
+  if (planted(Planted::early_free) && slot_.magazines[zone].count < kMagazineMax) {
+    Magazine& magazine = slot_.magazines[zone];
+    magazine.item[magazine.count].init(index);
+    magazine.count.init(magazine.count + 1);
+    return;
+  }
   set(slot_.pending[n], uint64_t{zone} << 32 | index);
   set(slot_.pending_count, n + 1);
 }
@@ -184,6 +192,7 @@ Hold* Txn::find_hold(uint32_t kind, uint32_t object) {
 void Txn::owe_wake(uint32_t frame_id) {
   const uint32_t n = slot_.owed_count;
   if (n >= kOwedMax) kernel_panic("a transaction owes more wakes than its slot can note");
+  if (planted(Planted::early_commit)) commit();
   set(slot_.owed[n], uint64_t{segment_.frame(frame_id).epoch} << 32 | frame_id);
   set(slot_.owed_count, n + 1);
 }
@@ -235,6 +244,7 @@ int run_section(Thread& self, int (*body)(void*, Txn&), void* context) {
   (void)PORTOLAN_MARK(txn.jump_);
   txn.pending_before_ = self.slot().pending_count;
   const int code = body(context, txn);
+  if (planted(Planted::unlocked_early)) txn.unlock_all();
   if (txn.abandoned_)
     undo_log(txn.segment_, txn.slot_);
   else

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "segment/keep_errno.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/text.hpp"
 #include "task/reaper.hpp"
 
@@ -133,6 +134,7 @@ kern_return_t task_describe(const Segment& segment, Handle<Task> handle, task_fl
 
 kern_return_t task_kill(const Segment& segment, Handle<Task> handle) {
   const KeepErrno keep;
+  const NoCancel no_cancel;
   const Task& task = segment.at(handle);
   const auto pid = static_cast<pid_t>(task.credentials.pid.get());
   // A descriptor stands for this very process, whoever gets its number afterwards.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "segment/futex.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/recovery.hpp"
 #include "segment/text.hpp"
 
@@ -31,6 +32,7 @@ struct Path {
 
 // Ready exactly when the last thread of the process is gone, reaped or not.
 bool exited(uint32_t pid, bool& known) {
+  const NoCancel no_cancel;
   const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (fd < 0) {
     known = errno == ESRCH;
@@ -47,6 +49,7 @@ bool exited(uint32_t pid, bool& known) {
 // empty.
 template <class Match>
 int any_line(const char* path, Match match) {
+  const NoCancel no_cancel;
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   char buffer[4096];
@@ -98,6 +101,7 @@ bool slot_of(const ThreadSlot& slot, uint32_t task) {
 }  // namespace
 
 bool process_times(uint32_t pid, uint32_t& parent, uint64_t& start_time) {
+  const NoCancel no_cancel;
   char text[512];
   const int fd = open(Path(pid, "stat").text, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;

@@ -22,6 +22,7 @@
 #include "portolan_config.h"
 #include "segment/futex.hpp"
 #include "segment/guard.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/text.hpp"
 #include "task/reaper.hpp"
 #include "traps/process.hpp"
@@ -182,6 +183,7 @@ void launchd_ensure(Thread& self) {
 }
 
 void launchd_died(Thread& self) {
+  const NoCancel no_cancel;
   Segment& segment = self.segment();
   // Whoever sleeps on the dead one's word learns of it one after the other.
   const uint32_t dead = segment.header().launchd.load();
@@ -195,6 +197,7 @@ void launchd_tell(Segment& segment) {
 }
 
 void launchd_stand_in(Thread& self) {
+  const NoCancel no_cancel;
   const uint64_t last = g_process->launchd_checked.load();
   launchd_ensure(self);
   if (g_process->launchd_checked.load() == last || alive(self.segment())) return;

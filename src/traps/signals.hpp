@@ -23,7 +23,8 @@
 
 namespace portolan {
 
-// Takes over SIGSEGV and SIGBUS, keeping what is there as the program's.
+// Takes over SIGSEGV and SIGBUS, keeping what is there as the program's, and whatever handlers it has
+// already: it may have loaded us late.
 void signals_init();
 // Does the kernel still call us for the two? If not, copies of user memory go another way.
 bool signals_in_charge();

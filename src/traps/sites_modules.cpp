@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "segment/no_cancel.hpp"
 #include "traps/sites.hpp"
 
 namespace portolan::detail {
@@ -38,6 +39,7 @@ void copy_path(char (&to)[sizeof(Mapped::path)], const char* from) {
 // The file mapped at `address`, as /proc/self/maps has it, for names that the dynamic linker knows only as
 // relative.
 bool path_from_maps(char (&to)[sizeof(Mapped::path)], uintptr_t address) {
+  const NoCancel no_cancel;
   const int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   char line[4352];
