@@ -117,6 +117,21 @@ void finish_hold(Thread& self, ThreadSlot& victim, Hold& hold) {
   }
 }
 
+}  // namespace
+
+void put_away(Thread& self) {
+  self.left_in_hand = false;
+  for (unsigned depth = self.slot().depth; depth < kFrames; depth++) {
+    for (Hold& hold : self.slot().frames[depth].holds) {
+      if (hold.kind < kHoldSendRight || hold.kind > kHoldLast) continue;
+      finish_hold(self, self.slot(), hold);
+      if (hold.kind != 0) self.left_in_hand = true;
+    }
+  }
+}
+
+namespace {
+
 void finish_thread(Thread& self, ThreadSlot& victim) {
   if (tasks(self).finish_thread != nullptr) tasks(self).finish_thread(self, victim);
 }

@@ -37,7 +37,7 @@ bool free_chain(Txn& txn, Cell<uint32_t>& head) {
 Cell<uint32_t>& body_word(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
   const uint8_t* bytes = kmsg.body_head != 0
                              ? chunk_at(segment, kmsg.body_head, offset).bytes + offset % kDataPayload
-                             : kmsg.inline_body + offset;
+                             : kmsg.inline_body + (offset < kKmsgInline ? offset : 0);
   return *reinterpret_cast<Cell<uint32_t>*>(const_cast<uint8_t*>(bytes));
 }
 
@@ -47,7 +47,9 @@ namespace {
 template <class Copy>
 bool each_piece(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t left, Copy&& copy) {
   if (left == 0) return true;
-  if (kmsg.body_head == 0) return copy(const_cast<uint8_t*>(kmsg.inline_body) + offset, left);
+  if (kmsg.body_head == 0)
+    return uint64_t{offset} + left <= kKmsgInline &&
+           copy(const_cast<uint8_t*>(kmsg.inline_body) + offset, left);
   uint32_t at = offset % kDataPayload;
   for (Data* chunk = &chunk_at(segment, kmsg.body_head, offset);;
        chunk = &segment.at(Handle<Data>{chunk->link})) {

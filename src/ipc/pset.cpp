@@ -4,6 +4,7 @@
 #include "ipc/pset.hpp"
 
 #include "ipc/mqueue.hpp"
+#include "segment/steps.hpp"
 
 namespace portolan::ipc {
 
@@ -57,8 +58,11 @@ bool pset_reap_step(Thread& self, Handle<Pset> handle) {
 }
 
 Handle<Link> link_find(Txn& txn, Locked<Port>& port, Handle<Pset> pset) {
-  for (uint32_t walk = port->links; walk != 0; walk = txn.segment().at(Handle<Link>{walk}).port_next)
+  Steps steps(txn.segment(), kZoneLink);
+  for (uint32_t walk = port->links; walk != 0; walk = txn.segment().at(Handle<Link>{walk}).port_next) {
     if (txn.segment().at(Handle<Link>{walk}).pset == pset.index) return {walk};
+    steps.step();
+  }
   return {};
 }
 
@@ -73,7 +77,11 @@ Handle<Link> link_make(Txn& txn, Locked<Port>& port, Locked<Pset>& pset) {
   link.ready_prev.init(0);
   // At the end of the port's list: a message goes to the sets in the order of joining (ports 9).
   uint32_t last = 0;
-  for (uint32_t walk = port->links; walk != 0; walk = segment.at(Handle<Link>{walk}).port_next) last = walk;
+  Steps steps(segment, kZoneLink);
+  for (uint32_t walk = port->links; walk != 0; walk = segment.at(Handle<Link>{walk}).port_next) {
+    last = walk;
+    steps.step();
+  }
   link.port_next.init(0);
   link.port_prev.init(last);
   if (last == 0)

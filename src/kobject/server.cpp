@@ -199,7 +199,7 @@ class Exchange {
 
   void post() {
     Kmsg& kmsg = reply();
-    transact(self_, ipc::kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    const int code = transact(self_, ipc::kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
       Hold& hold = *txn.find_hold(ipc::kHoldKmsg, reply_.index);
       if (kmsg.remote != kRightNull && kmsg.remote != kRightDead && (kmsg.flags & ipc::kKmsgCircular) == 0) {
         Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
@@ -212,6 +212,7 @@ class Exchange {
       ipc::kmsg_destroy(txn, hold);
       return 0;
     });
+    if (code != 0) ipc::kmsg_destroy(self_, reply_);
   }
 
   Thread& self_;

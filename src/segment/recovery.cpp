@@ -89,7 +89,7 @@ bool claim(Thread& self, ThreadSlot& slot, unsigned depth) {
 // What a recoverer that died had claimed is free for others. Its own slot is not: afterwards that may belong
 // to somebody alive, whose claims these would seem to be.
 void drop_claims(Segment& segment, uint32_t dead) {
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+  for (uint32_t i = 1; i < segment.threads_high(); i++) {
     uint32_t holder = dead;
     if (segment.slot(i).claim.load() == dead) segment.slot(i).claim.compare_exchange(holder, 0);
   }
@@ -254,7 +254,7 @@ bool recover_thread(Thread& self, uint32_t victim) {
 unsigned recover_dead_threads(Thread& self) {
   Segment& segment = self.segment();
   unsigned recovered = 0;
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++)
+  for (uint32_t i = 1; i < segment.threads_high(); i++)
     if (segment.is_dead(i) && recover_thread(self, i)) recovered++;
   return recovered;
 }

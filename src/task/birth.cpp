@@ -147,7 +147,7 @@ void embryo_free(Thread& self, Handle<Task> handle, uint64_t nonce) {
 Handle<Task> task_of_pid(const Segment& segment, uint32_t pid) {
   Handle<Task> found;
   uint64_t latest = 0;
-  for (uint32_t i = 1; pid != 0 && i < segment.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; pid != 0 && i < segment.carved(ipc::kZoneTask); i++) {
     const Task& task = segment.at(Handle<Task>{i});
     if (task.state != ipc::kTaskLive || task.credentials.pid != pid || task.joined_ns < latest) continue;
     found = Handle<Task>{i};

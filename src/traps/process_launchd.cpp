@@ -132,7 +132,7 @@ bool alive(const Segment& segment) {
 bool leave_it_to_others(Thread& self) {
   if (!launchd_restricted()) return false;
   const Segment& segment = self.segment();
-  for (uint32_t i = 1; i < segment.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; i < segment.carved(ipc::kZoneTask); i++) {
     const ipc::Task& task = segment.at(Handle<ipc::Task>{i});
     if (task.state == ipc::kTaskLive && (task.flags & kTaskRestricted) == 0 &&
         !process_gone(task.credentials.pid, task.start_time))

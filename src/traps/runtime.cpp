@@ -25,6 +25,7 @@
 #include "traps/founder.hpp"
 #include "traps/process.hpp"
 #include "traps/signals.hpp"
+#include "traps/signals_lost.hpp"
 
 namespace portolan {
 
@@ -252,6 +253,7 @@ void runtime_init() {
   pthread_key_create(&g_detach_key, thread_exits);
   read_settings();
   signals_init();
+  lost_init();
   process_init();
   g_process = static_cast<Process*>(page);
 }

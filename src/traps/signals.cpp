@@ -124,7 +124,7 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
   const bool fault = is_fault(signal, *info);
   if (fault && (signal == SIGSEGV || signal == SIGBUS)) {
     if (vm::usercopy_fixup(user_context)) return;
-    if (signal == SIGBUS && segment_lost(context, info->si_addr, interrupted)) {
+    if (segment_lost(context, info->si_addr, interrupted)) {
       errno = saved_errno;
       return;
     }

@@ -6,6 +6,7 @@
 // section abandoned.
 #include "traps/trap.hpp"
 
+#include "ipc/kernel.hpp"
 #include "ipc/space.hpp"
 #include "segment/futex.hpp"
 #include "segment/guard.hpp"
@@ -89,6 +90,7 @@ bool Trap::nest() {
 Trap::~Trap() {
   if (ok_) {
     Thread& self = context_.thread;
+    if (__builtin_expect(self.left_in_hand, false)) ipc::put_away(self);
     if (self.slot().work_head != 0) settle(self);
     if (++context_.trap_count % kLookAfter == 0 && !launchd_alive(self.segment())) launchd_stand_in(self);
     if (outer_ != 0) {

@@ -58,7 +58,7 @@ class CheckIn : public Naming {
   }
   void trap() override {
     Name name;
-    bootstrap::check_in(a.thread(), caller(a), Name{bp}, ServiceName("service"), name);
+    answer(bootstrap::check_in(a.thread(), caller(a), Name{bp}, ServiceName("service"), name));
   }
   unsigned outcome(Judge& judge) override {
     const bool bound = service(a, bp, "service") != nullptr;
@@ -101,7 +101,7 @@ class LookUp : public Naming {
   }
   void trap() override {
     Name name;
-    bootstrap::look_up(a.thread(), caller(a), Name{inner}, ServiceName("service"), name);
+    answer(bootstrap::look_up(a.thread(), caller(a), Name{inner}, ServiceName("service"), name));
   }
   unsigned outcome(Judge&) override {
     const ipc::Service* it = service(a, bp, "service");
@@ -121,7 +121,7 @@ class Register : public Naming {
     port = a.port_with_send();
   }
   void trap() override {
-    bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port});
+    answer(bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port}));
   }
   unsigned outcome(Judge& judge) override {
     const bool bound = service(a, bp, "service") != nullptr;
@@ -144,7 +144,7 @@ class MakeSubset : public Naming {
   }
   void trap() override {
     Name name;
-    bootstrap::subset(a.thread(), caller(a), Name{bp}, Name{way}, name);
+    answer(bootstrap::subset(a.thread(), caller(a), Name{bp}, Name{way}, name));
   }
   unsigned outcome(Judge& judge) override {
     const bool made = namespaces() == 2;

@@ -65,7 +65,7 @@ class AllocateName : public Allocate {
   using Allocate::Allocate;
   void trap() override {
     Name name{0x2a07};
-    ipc::port_allocate_name(a.thread(), a.space(), MACH_PORT_RIGHT_RECEIVE, name);
+    answer(ipc::port_allocate_name(a.thread(), a.space(), MACH_PORT_RIGHT_RECEIVE, name));
     settle(a.thread());
   }
   std::vector<std::string> outcomes() const override { return {"no name", "a larger table", "a name"}; }
@@ -84,7 +84,7 @@ class Construct : public Allocate {
     options.flags = MPO_CONTEXT_AS_GUARD | MPO_QLIMIT | MPO_INSERT_SEND_RIGHT;
     options.mpl.mpl_qlimit = 9;
     Name name;
-    ipc::port_construct(a.thread(), a.space(), options, 0x1234, name);
+    answer(ipc::port_construct(a.thread(), a.space(), options, 0x1234, name));
     settle(a.thread());
   }
 };
@@ -341,7 +341,7 @@ class ExtractReceive : public Scenario {
   void trap() override {
     Name out;
     mach_msg_type_name_t type = 0;
-    ipc::port_extract_right(a.thread(), b.space(), Name{port}, kMoveReceive, a.space(), out, type);
+    answer(ipc::port_extract_right(a.thread(), b.space(), Name{port}, kMoveReceive, a.space(), out, type));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -371,7 +371,7 @@ class InsertMember : public Scenario {
     w.put_to_sleep(*second, [&] { second->receive(set, 0); });
   }
   void trap() override {
-    ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set});
+    answer(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {

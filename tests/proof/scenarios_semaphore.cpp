@@ -45,7 +45,7 @@ class Create : public Semaphore {
   void stage() override {}
   void trap() override {
     ipc::Name name;
-    ipc::semaphore_create(a.thread(), a.handle(), a.space(), 0, 3, name);
+    answer(ipc::semaphore_create(a.thread(), a.handle(), a.space(), 0, 3, name));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -64,7 +64,7 @@ class Signal : public Semaphore {
     b_sleeps();
   }
   void trap() override {
-    ipc::semaphore_signal(a.thread(), a.space(), mine);
+    answer(ipc::semaphore_signal(a.thread(), a.space(), mine));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -84,7 +84,7 @@ class Destroy : public Semaphore {
     b_sleeps();
   }
   void trap() override {
-    ipc::semaphore_destroy(a.thread(), a.handle(), a.space(), mine);
+    answer(ipc::semaphore_destroy(a.thread(), a.handle(), a.space(), mine));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {

@@ -136,7 +136,10 @@ class Recover : public Reaping {
     });
     declare_dead(w.segment(), dying.index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.equal(0u, w.domain().in_use(ipc::kZoneKmsg), "messages");
     judge.equal(0u, w.domain().in_use(ipc::kZoneData), "pieces");
@@ -163,7 +166,10 @@ class RecoverGranted : public Reaping {
     World::require(b.send(way, kCopySend, 5) == MACH_MSG_SUCCESS, "a message");
     declare_dead(w.segment(), a.thread().index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.expect(w.given(*second) != nullptr, "the second receiver has no message");
     judge.equal(1, w.port(a, from)->seqno.get(), "the sequence number");
@@ -190,7 +196,10 @@ class RecoverPromised : public Reaping {
     b.receive(to);
     declare_dead(w.segment(), a.thread().index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.expect(!w.sleeps(c), "the second sender has no slot");
     judge.equal(5, w.port(b, to)->msgcount.get(), "the queue's count");
@@ -213,7 +222,7 @@ class Create : public Reaping {
     ProcessFacts facts;
     facts.pid = 4711;
     Handle<ipc::Task> task;
-    task_create(other, facts, {{}, 0, a.handle()}, task);
+    answer(task_create(other, facts, {{}, 0, a.handle()}, task));
     settle(other);
   }
   // Whose process is gone: launchd would find it.
@@ -246,7 +255,7 @@ class Claim : public Reaping {
     ProcessFacts facts;
     facts.pid = 4711;
     Handle<ipc::Task> task;
-    task_create(other, facts, {made, 99, {}}, task);
+    answer(task_create(other, facts, {made, 99, {}}, task));
     settle(other);
   }
   unsigned outcome(Judge& judge) override {
@@ -282,7 +291,8 @@ class AttachDetach : public Scenario {
   uint32_t victim() override { return slot; }
   void trap() override {
     Thread fresh;
-    fresh.attach(w.segment(), kTid);
+    if (!fresh.attach(w.segment(), kTid)) return answer(KERN_RESOURCE_SHORTAGE);
+    answer(KERN_SUCCESS);
     task_thread_attach(fresh, a.handle());
     thread_port(fresh, fresh.index());
     task_thread_gone(fresh, fresh.slot());

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 namespace portolan::proof {
@@ -73,6 +74,8 @@ std::string bare(const char* name) {
   char* demangled = abi::__cxa_demangle(name, nullptr, nullptr, &status);
   std::string text = status == 0 && demangled != nullptr ? demangled : name;
   free(demangled);
+  constexpr std::string_view kUnnamed = "(anonymous namespace)::";
+  for (size_t at; (at = text.find(kUnnamed)) != std::string::npos;) text.erase(at, kUnnamed.size());
   const size_t parameters = text.find('(');
   if (parameters != std::string::npos && parameters != 0) text.resize(parameters);
   return text;
