@@ -47,14 +47,18 @@ void sleep_until_acquired(Thread& self, LockWord& word) {
     }
     const uint32_t owner = seen & ~LockWord::kContended;
     if (owner >= segment.max_threads()) kernel_panic("a lock word names no thread");
+    // Who will free it: its holder, or, where somebody alive is recovering a dead one, that recoverer, which
+    // may be stopped.
+    uint32_t frees = owner;
     if (segment.is_dead(owner)) {
-      recover_locks(self, owner);
-      continue;
+      if (recover_locks(self, owner)) continue;
+      frees = segment.slot(owner).claim.load();
+      if (frees == 0 || frees >= segment.max_threads()) continue;
     }
     if ((seen & LockWord::kContended) == 0 && !word.mark_contended(seen)) continue;
-    LifeWord& life = segment.life(owner);
+    LifeWord& life = segment.life(frees);
     const uint32_t alive = life.word.load();
-    if (segment.is_dead(owner)) continue;
+    if (segment.is_dead(frees)) continue;
     const FutexWait waits[2] = {{word.address(), owner | LockWord::kContended}, {life.word.address(), alive}};
     futex_wait_any(waits, 2, monotonic_ns() + kBackstop);
     const bool odd = word.load() == (owner | LockWord::kContended) && !noted(segment.slot(owner), at);

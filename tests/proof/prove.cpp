@@ -20,6 +20,7 @@
 #include "ipc/fsck.hpp"
 #include "proof/describe.hpp"
 #include "proof/portrait.hpp"
+#include "proof/sound.hpp"
 #include "proof/symbols.hpp"
 #include "segment/futex.hpp"
 #include "segment/recovery.hpp"
@@ -353,7 +354,7 @@ class Proof {
     recover_dead_threads(w_.reaper());
     scenario_->afterwards();
     settle(w_.reaper());
-    check_sound(judge, "after recovery");
+    check_sound(segment, judge, "after recovery");
     judge.equal(quarantined, segment.header().quarantined.load(), "things that recovery could not believe");
     if (w_.reaper().slot().work_head != 0) judge.expect(false, "recovery left work undone");
     const unsigned outcome = scenario_->outcome(judge);
@@ -364,14 +365,14 @@ class Proof {
     }
     Look look{true, portrait(segment), "", {}};
     end_victims_task();
-    check_sound(judge, "after the task's end");
+    check_sound(segment, judge, "after the task's end");
     look.after = portrait(segment);
     look.census = w_.census();
     look.census.back() -= still_there(also_dead, way);
     compare(judge, outcome, look);
     scenario_->clear_away();
     for (auto& task : w_.tasks()) w_.end_task(*task);
-    check_sound(judge, "after all tasks' end");
+    check_sound(segment, judge, "after all tasks' end");
     std::vector<uint32_t> left = w_.census(), fresh = w_.fresh();
     fresh.back() -= 2;
     left.back() -= still_there(also_dead, way);
@@ -406,29 +407,6 @@ class Proof {
   void end_victims_task() {
     for (auto& task : w_.tasks())
       if (task->thread().index() == victim_) w_.end_task(*task);
-  }
-
-  void check_sound(Judge& judge, const char* when) {
-    const Report report = ipc::fsck(w_.segment());
-    judge.expect(report.clean(), std::string(when) + ": " + report.text());
-    const Segment& segment = w_.segment();
-    for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
-      const ThreadSlot& slot = segment.slot(i);
-      if (slot.state.load() == kSlotFree) continue;
-      for (const Frame& frame : slot.frames) {
-        const bool granted = frame.state >= ipc::kGrantMessage;
-        if (granted && frame.wake.load() != frame.epoch)
-          judge.expect(false, std::string(when) + ": thread " + std::to_string(i) +
-                                  " was granted something and not woken");
-      }
-    }
-    for (uint32_t i = 1; i < segment.zone(ipc::kZonePort).carved; i++) {
-      const Port& port = segment.at(Handle<Port>{i});
-      if (port.allocated() && port.queue_head != 0 && port.receiver_head != 0)
-        judge.expect(false, std::string(when) + ": a message waits, and a receiver waits for it");
-      if (port.allocated() && port.active() && port.sender_head != 0 && port.msgcount < port.qlimit)
-        judge.expect(false, std::string(when) + ": there is room, and a sender waits for it");
-    }
   }
 
   void compare(Judge& judge, unsigned outcome, const Look& look) {
