@@ -3,6 +3,7 @@
 #include "segment/txn.hpp"
 
 #include "segment/futex.hpp"
+#include "segment/guard.hpp"
 #include "segment/recovery.hpp"
 #include "segment/wait.hpp"
 #include "segment/zone.hpp"
@@ -43,6 +44,7 @@ void sleep_until_acquired(Thread& self, LockWord& word) {
     const uint32_t alive = life.word.load();
     if (segment.is_dead(owner)) continue;
     const FutexWait waits[2] = {{word.address(), owner | LockWord::kContended}, {life.word.address(), alive}};
+    const GuardAsleep closed;
     futex_wait_any(waits, 2, monotonic_ns() + kBackstop);
   }
   slot.waits_on.store(0);

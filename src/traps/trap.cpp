@@ -55,6 +55,7 @@ void Trap::enter() {
     // Only a handler that we know nothing of gets here: on top of a trap, or after a jump out of one.
     if (here >= context_.section_sp || slot.depth + 1 >= kFrames || slot.log_length.load() != 0) {
       runtime_abandoned(context_);
+      rights_ = guard_closed(rights_);
       outer_ = 0;
       context_.section = 1;
       context_.section_sp = here;
