@@ -85,6 +85,13 @@ class Segment {
     return {handle_of(object).index, object.generation.get()};
   }
 
+  // Asked after reading from the target: false means that what was read is the target's own.
+  template <class T>
+  bool is_gone(Target<T> target) const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return target.generation != 0 && at(target.handle).generation != target.generation;
+  }
+
   ThreadSlot& slot(uint32_t index) const {
     return *reinterpret_cast<ThreadSlot*>(base_ + header().slots_base + uint64_t{index} * sizeof(ThreadSlot));
   }

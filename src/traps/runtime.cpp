@@ -122,10 +122,10 @@ ProcessFacts facts_of_this_process() {
 }
 
 // The nearest ancestor that is a task: a shell between two tasks is none.
-Handle<ipc::Task> nearest_parent(const Segment& segment) {
+Target<ipc::Task> nearest_parent(const Segment& segment) {
   uint32_t pid = static_cast<uint32_t>(getppid());
   for (unsigned i = 0; i < 16 && pid > 1; i++) {
-    if (const Handle<ipc::Task> task = task_of_pid(segment, pid)) return task;
+    if (const Target<ipc::Task> task = task_of_pid(segment, pid)) return task;
     uint64_t started = 0;
     uint32_t parent = 0;
     if (!process_times(pid, parent, started)) break;

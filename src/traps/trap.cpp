@@ -86,7 +86,7 @@ Trap::~Trap() {
   if (outer_ == 0 && __builtin_expect(context_.deferred != 0, 0)) signals_deliver(context_);
 }
 
-Handle<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const {
+Target<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const {
   const ipc::Name name{value};
   const Segment& segment = g_process->segment;
   // One's own task port: an entry that says so now is as good as any answer.
@@ -101,10 +101,10 @@ Handle<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const
   return task_of_name(context_.thread, g_process->space, name, least);
 }
 
-Handle<ipc::Space> Trap::space_of(Handle<ipc::Task> task) const {
+Target<ipc::Space> Trap::space_of(Target<ipc::Task> task) const {
   if (!task) return {};
-  if (task == g_process->task) return g_process->space;
-  return Handle<ipc::Space>{g_process->segment.at(task).space};
+  if (task.handle == g_process->task) return g_process->space;
+  return space_of_task(context_.thread, task);
 }
 
 }  // namespace portolan
