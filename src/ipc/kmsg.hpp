@@ -54,7 +54,7 @@ Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux = 0);
 // Steps 6 to 8 of messages 5.1 on a body copied in. MACH_MSG_SUCCESS or the code.
 mach_msg_return_t kmsg_check_descriptors(const Segment& segment, const Kmsg& kmsg);
 // Step 12: rights and memory of the body (messages 5.4). On error what was taken stays in the message.
-mach_msg_return_t kmsg_copyin_body(Thread& self, Handle<Space> space, Handle<Kmsg> kmsg, UserMemory& user);
+mach_msg_return_t kmsg_copyin_body(Thread& self, Target<Space> space, Handle<Kmsg> kmsg, UserMemory& user);
 
 // -- handing over
 // The body's rights and memory enter the space (messages 6.6); returns the special bits of what could not.
@@ -76,7 +76,7 @@ bool kmsg_hide_rest(const Segment& segment, const Kmsg& kmsg, UserMemory& user, 
 // Runs a copyout transaction, growing the space when it has no room. `body` returns KERN_NO_SPACE to ask for
 // that.
 template <class Body>
-kern_return_t with_room(Thread& self, Handle<Space> space, Needs needs, Body&& body) {
+kern_return_t with_room(Thread& self, Target<Space> space, Needs needs, Body&& body) {
   for (;;) {
     const kern_return_t code = transact(self, needs, body);
     if (code != KERN_NO_SPACE) return code;

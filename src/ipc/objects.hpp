@@ -320,7 +320,13 @@ struct Task : Element {
   Cell<uint32_t> semaphores;  // that it owns
   char program[64];           // for people; written before the task is live
 };
-enum TaskFlags : uint32_t { kTaskExecing = 1, kTaskLeaving = 2, kTaskNoFaultHandler = 4, kTaskUnguarded = 8 };
+enum TaskFlags : uint32_t {
+  kTaskExecing = 1,
+  kTaskLeaving = 2,
+  kTaskNoFaultHandler = 4,
+  kTaskUnguarded = 8,          // neither of the memory guards …
+  kTaskGuardedByMapping = 32,  // … or the one by mprotect; neither flag: by protection keys
+};
 
 // ------------------------------------------------------------------------------------------------- bootstrap
 

@@ -210,9 +210,9 @@ static bool has_free_slot(const Locked<Space>& space) {
   return any;
 }
 
-static kern_return_t grow_once(Thread& self, Handle<Space> handle, uint32_t old_size, uint32_t size) {
+static kern_return_t grow_once(Thread& self, Target<Space> handle, uint32_t old_size, uint32_t size) {
   Segment& segment = self.segment();
-  if (!back_table(segment, handle, old_size, size)) return KERN_RESOURCE_SHORTAGE;
+  if (!back_table(segment, handle.handle, old_size, size)) return KERN_RESOURCE_SHORTAGE;
   return transact(self, Needs{}, [&](Txn& txn) {
     Locked<Space> space = txn.lock(handle);
     if (space->state != kSpaceActive) return KERN_INVALID_TASK;
@@ -224,7 +224,7 @@ static kern_return_t grow_once(Thread& self, Handle<Space> handle, uint32_t old_
   });
 }
 
-kern_return_t space_grow(Thread& self, Handle<Space> handle, uint32_t n) {
+kern_return_t space_grow(Thread& self, Target<Space> handle, uint32_t n) {
   for (;;) {
     uint32_t size = 0, next = 0;
     const kern_return_t code = transact(self, Needs{}, [&](Txn& txn) {
@@ -248,8 +248,8 @@ kern_return_t space_grow(Thread& self, Handle<Space> handle, uint32_t n) {
   }
 }
 
-kern_return_t space_grow_to(Thread& self, Handle<Space> handle, uint32_t index) {
-  const Space& space = self.segment().at(handle);
+kern_return_t space_grow_to(Thread& self, Target<Space> handle, uint32_t index) {
+  const Space& space = self.segment().at(handle.handle);
   while (index >= space.table_size) {
     const uint32_t size = space.table_size;
     uint32_t next = size;
@@ -257,7 +257,7 @@ kern_return_t space_grow_to(Thread& self, Handle<Space> handle, uint32_t index) 
     if (next == 0) {
       transact(self, Needs{}, [&](Txn& txn) {
         Locked<Space> locked = txn.lock(handle);
-        txn.set(locked->at_maximum, 1);
+        if (locked->state == kSpaceActive) txn.set(locked->at_maximum, 1);
         return 0;
       });
       return KERN_NO_SPACE;

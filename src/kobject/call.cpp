@@ -38,7 +38,7 @@ void Call::put_right(Txn& txn, ipc::NakedRight right) {
   txn.add(kmsg.converted_in, 1);
 }
 
-kern_return_t Call::copy_right(Handle<Space> from, ipc::Name name, mach_msg_type_name_t disposition) {
+kern_return_t Call::copy_right(Target<Space> from, ipc::Name name, mach_msg_type_name_t disposition) {
   Kmsg& kmsg = reply();
   ipc::body_word(segment(), kmsg, ipc::kBodyFirst).init(name.value);
   ipc::body_word(segment(), kmsg, ipc::kBodyFirst + 8).init(disposition << 16);

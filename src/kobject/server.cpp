@@ -100,17 +100,21 @@ class Exchange {
   // Finds the object that is asked.
   kern_return_t object(const Subsystem& subsystem, const Routine& routine, Call& call) const {
     uint32_t type = 0, object = 0;
+    Target<Task> task;
     transact(self_, Needs{}, [&](Txn& txn) {
       Locked<Port> port = txn.lock(Handle<Port>{request().remote});
       type = port->active() ? port->kobject_type.get() : 0;
       object = port->kobject;
+      // A task's ports die with its element, in one transaction.
+      task = {};
+      if (object != 0 && task_port_is(type, routine.least))
+        task = Target<Task>(segment().ref_of(segment().at(Handle<Task>{object})));
       return 0;
     });
     if (subsystem.object == Object::host)
       return type == IKOT_HOST || type == IKOT_HOST_PRIV ? KERN_SUCCESS : subsystem.otherwise;
-    if (object != 0 && task_port_is(type, routine.least) &&
-        segment().at(Handle<Task>{object}).state == ipc::kTaskLive) {
-      call.task_ = Handle<Task>{object};
+    if (task && segment().at(task.handle).state == ipc::kTaskLive) {
+      call.task_ = task;
       return KERN_SUCCESS;
     }
     return routine.least == Strength::read ? subsystem.otherwise_read : subsystem.otherwise;

@@ -97,6 +97,13 @@ class Segment {
     return {handle_of(object).index, object.generation.get()};
   }
 
+  // Asked after reading from the target: false means that what was read is the target's own.
+  template <class T>
+  bool is_gone(Target<T> target) const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return target.generation != 0 && at(target.handle).generation != target.generation;
+  }
+
   // Slot 0 is nobody's: that is where a damaged index leads.
   ThreadSlot& slot(uint32_t index) const { return slots_[index < max_threads_ ? index : 0]; }
   LifeWord& life(uint32_t index) const { return lives_[index < max_threads_ ? index : 0]; }

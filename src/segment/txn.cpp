@@ -3,6 +3,7 @@
 #include "segment/txn.hpp"
 
 #include "segment/futex.hpp"
+#include "segment/guard.hpp"
 #include "segment/planted.hpp"
 #include "segment/recovery.hpp"
 #include "segment/refusal.hpp"
@@ -60,6 +61,7 @@ void sleep_until_acquired(Thread& self, LockWord& word) {
     const uint32_t alive = life.word.load();
     if (segment.is_dead(frees)) continue;
     const FutexWait waits[2] = {{word.address(), owner | LockWord::kContended}, {life.word.address(), alive}};
+    const GuardAsleep closed;
     futex_wait_any(waits, 2, monotonic_ns() + kBackstop);
     const bool odd = word.load() == (owner | LockWord::kContended) && !noted(segment.slot(owner), at);
     if (!odd) doubts = 0;

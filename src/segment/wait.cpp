@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "segment/futex.hpp"
+#include "segment/guard.hpp"
 
 namespace portolan {
 
@@ -95,6 +96,7 @@ Awake wait_awake(Thread& self, const Frame& frame) {
 // for it.
 void sleep_once(Thread& self, Frame& frame, uint32_t epoch, uint64_t deadline_ns, unsigned round) {
   if (round == 0) {
+    const GuardAsleep closed;
     futex_wait_briefly({frame.sleeping.address(), epoch}, kFirst, deadline_ns);
     return;
   }
@@ -111,6 +113,7 @@ void sleep_once(Thread& self, Frame& frame, uint32_t epoch, uint64_t deadline_ns
     segment.launchd_died(self);
     backstop = kUnwatched;
   }
+  const GuardAsleep closed;
   futex_wait_any(waits, count, std::min(deadline_ns, monotonic_ns() + backstop));
 }
 

@@ -41,7 +41,7 @@ Handle<Task> blank(Txn& txn) {
 }
 
 // What a child gets of its parent's (tasks 1.2). The first task of a domain gets the root namespace.
-void inherit(Txn& txn, Task& child, Handle<Task> from) {
+void inherit(Txn& txn, Task& child, Target<Task> from) {
   if (from) {
     Locked<Task> parent = txn.lock(from);
     if (parent->state == ipc::kTaskLive) {
@@ -49,7 +49,7 @@ void inherit(Txn& txn, Task& child, Handle<Task> from) {
         txn.set(child.special[which], copy_held(txn, parent->special[which]));
       for (unsigned i = 0; i < ipc::kRegisteredPorts; i++)
         txn.set(child.registered[i], copy_held(txn, parent->registered[i]));
-      txn.set(child.parent, from.index);
+      txn.set(child.parent, from.handle.index);
       return;
     }
   }
@@ -144,14 +144,17 @@ void embryo_free(Thread& self, Handle<Task> handle, uint64_t nonce) {
   });
 }
 
-Handle<Task> task_of_pid(const Segment& segment, uint32_t pid) {
-  Handle<Task> found;
+Target<Task> task_of_pid(const Segment& segment, uint32_t pid) {
+  Target<Task> found;
   uint64_t latest = 0;
   for (uint32_t i = 1; pid != 0 && i < segment.carved(ipc::kZoneTask); i++) {
     const Task& task = segment.at(Handle<Task>{i});
-    if (task.state != ipc::kTaskLive || task.credentials.pid != pid || task.joined_ns < latest) continue;
-    found = Handle<Task>{i};
-    latest = task.joined_ns;
+    const Target<Task> target(segment.ref_of(task));
+    const uint64_t joined = task.joined_ns;
+    if (task.state != ipc::kTaskLive || task.credentials.pid != pid || joined < latest) continue;
+    if (segment.is_gone(target)) continue;
+    found = target;
+    latest = joined;
   }
   return found;
 }

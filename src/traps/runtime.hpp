@@ -11,6 +11,7 @@
 
 #include "ipc/objects.hpp"
 #include "segment/domain.hpp"
+#include "segment/guard.hpp"
 #include "segment/life.hpp"
 #include "segment/thread.hpp"
 
@@ -58,7 +59,7 @@ extern constinit Process* g_process;
 struct Settings {
   bool secure = false;        // set-user-id and the like: joins nothing, believes nothing
   bool sites = false;         // PORTOLAN_SITES
-  bool guard = true;          // PORTOLAN_GUARD
+  Guard guard = Guard::keys;  // PORTOLAN_GUARD; `keys` where there are some
   uint64_t spin_ns = 10'000;  // PORTOLAN_SPIN
   uint32_t domain_flags =
       0;              // PORTOLAN_DOMAIN_FLAGS: what our domain is asked to do from now on (DomainFlag)

@@ -146,7 +146,9 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
   const bool broken = context.section != 0 && fault && signal != SIGSYS && signal != SIGTRAP;
   if (broken) abandon(context);
   errno = saved_errno;
+  const uint32_t rights = guard_shut();
   run_handler(signal, info, &interrupted, row);
+  guard_close(rights);
   if (broken) kernel_panic("a fault inside a trap");
 }
 

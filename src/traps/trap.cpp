@@ -81,6 +81,7 @@ bool Trap::nest() {
       break;
   }
   runtime_abandoned(context_);
+  rights_ = guard_closed(rights_);
   outer_ = 0;
   context_.section = 1;
   context_.section_sp = reinterpret_cast<uintptr_t>(this);
@@ -105,7 +106,7 @@ Trap::~Trap() {
   if (outer_ == 0 && __builtin_expect(context_.deferred != 0, 0)) signals_deliver(context_);
 }
 
-Handle<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const {
+Target<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const {
   const ipc::Name name{value};
   const Segment& segment = g_process->segment;
   // One's own task port: an entry that says so now is as good as any answer.
@@ -120,10 +121,10 @@ Handle<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const
   return task_of_name(context_.thread, g_process->space, name, least);
 }
 
-Handle<ipc::Space> Trap::space_of(Handle<ipc::Task> task) const {
+Target<ipc::Space> Trap::space_of(Target<ipc::Task> task) const {
   if (!task) return {};
-  if (task == g_process->task) return g_process->space;
-  return Handle<ipc::Space>{g_process->segment.at(task).space};
+  if (task.handle == g_process->task) return g_process->space;
+  return space_of_task(context_.thread, task);
 }
 
 }  // namespace portolan

@@ -38,9 +38,9 @@ class Trap {
 
   // The task that a name in the caller's space denotes, if it is a port of one that
   // is not ending, at least as strong as asked; empty otherwise. For one's own task that is two loads.
-  Handle<ipc::Task> task_named(mach_port_name_t name, Strength least = Strength::control) const;
+  Target<ipc::Task> task_named(mach_port_name_t name, Strength least = Strength::control) const;
   // Its space; empty for none, or for one that has none any more.
-  Handle<ipc::Space> space_of(Handle<ipc::Task> task) const;
+  Target<ipc::Space> space_of(Target<ipc::Task> task) const;
 
   // The one place where every trap ends: the name is for the trace points to come.
   template <class Code>

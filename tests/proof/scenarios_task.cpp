@@ -233,7 +233,7 @@ class Create : public Reaping {
     return tasks - 3;
   }
   void clear_away() override {
-    const Handle<ipc::Task> left = task_of_pid(w.segment(), 4711);
+    const Handle<ipc::Task> left = task_of_pid(w.segment(), 4711).handle;
     if (!left) return;
     task_terminate(w.reaper(), left);
     settle(w.reaper());
