@@ -32,6 +32,7 @@ complete -c portolan -s h -l help -d "the manual page"
 complete -c portolan -n "__fish_seen_subcommand_from run check" -F
 complete -c portolan -n "__fish_seen_subcommand_from run" -l fresh -d "in a new domain"
 complete -c portolan -n "__fish_seen_subcommand_from run" -l sites -d "record stacks"
+complete -c portolan -n "__fish_seen_subcommand_from run" -l guard -x -a "auto mprotect off" -d "the memory guard"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l pile -x -d "references that are a leak"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l grace -x -d "seconds for dead names"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l kinds -x -a "all piled dead unanswered held"

@@ -2,6 +2,7 @@
 // portolan fsck: are the kernel's invariants whole? Read-only, but for --recover.
 #include <unistd.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
@@ -42,9 +43,12 @@ class Fsck : public Command {
     const double elapsed = (seconds_now() - start) * 1000;
     const Snapshot snapshot = source.snapshot();
     uint64_t names = 0, tasks = 0;
+    std::map<std::string, uint64_t> guards;
     for (const TaskInfo& task : snapshot.tasks) {
       names += task.names.size();
-      tasks += task.dead ? 0 : 1;
+      if (task.dead) continue;
+      tasks++;
+      guards[guard_word(task.guard)]++;
     }
     if (globals.json) {
       Json json = document("fsck", source.name(), snapshot.boot);
@@ -56,6 +60,7 @@ class Fsck : public Command {
       json["untold"] = sound.untold;
       json["looks"] = sound.looks;
       json["quarantined"] = snapshot.quarantined;
+      json["guards"] = guards;
       json["milliseconds"] = elapsed;
       show(dump(json), false);
     } else {
@@ -67,6 +72,9 @@ class Fsck : public Command {
       if (snapshot.quarantined != 0)
         text +=
             "note: recovery met " + plural(snapshot.quarantined, "value") + " that it could not believe\n";
+      if (globals.verbose)
+        for (const auto& [guard, count] : guards)
+          text += "note: memory guard " + guard + " in " + plural(count, "task") + "\n";
       text += plural(sound.invariants, "invariant") + ", " + plural(tasks, "task") + ", " +
               plural(names, "name") + ", " + plural(snapshot.ports_live, "port") + ": " +
               (sound.broken.empty() ? std::string("clean")

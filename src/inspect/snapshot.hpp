@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "segment/guard.hpp"
+#include "segment/guard_kind.hpp"
 
 namespace portolan {
 class Segment;

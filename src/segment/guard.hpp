@@ -18,11 +18,10 @@
 
 #include <cstdint>
 
+#include "segment/guard_kind.hpp"
 #include "segment/segment.hpp"
 
 namespace portolan {
-
-enum class Guard : uint32_t { off, keys, mapping };
 
 namespace detail {
 // Both bits of our key in PKRU; 0: unguarded; kGuardMapping, which are bits of no key of ours: by mprotect.
