@@ -6,6 +6,7 @@
 
 #include "ipc/notify.hpp"
 #include "segment/planted.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::ipc {
 
@@ -66,7 +67,7 @@ bool copy_in(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t
   return each_piece(segment, kmsg, offset, size, [&](uint8_t* bytes, uint32_t part) {
     const uint64_t at = from;
     from += part;
-    return user.copy_in(bytes, at, part);
+    return raw_copy_in(user, bytes, at, part);
   });
 }
 

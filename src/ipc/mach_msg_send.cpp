@@ -2,13 +2,12 @@
 // The send half: messages 5, in the order of its checks. A short, simple message is made, takes its rights
 // and is posted in one transaction; any other is made first and held until then. If we die here: what is held
 // recovery destroys.
-#include <string.h>
-
 #include "ipc/kernel.hpp"
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
 #include "ipc/notify.hpp"
 #include "segment/futex.hpp"
+#include "segment/raw.hpp"
 #include "segment/wait.hpp"
 
 namespace portolan::ipc {
@@ -119,7 +118,7 @@ void stamp(const Send& send, Kmsg& kmsg) {
 Kmsg& kmsg_in_hand(Txn& txn, Send& send) {
   if (!send.is_held) {
     send.handle = kmsg_make(txn, send.arguments.size);
-    memcpy(send.kmsg().inline_body, send.bytes.body, send.arguments.size - kHeaderSize);
+    raw_copy(send.kmsg().inline_body, send.bytes.body, send.arguments.size - kHeaderSize);
   }
   Kmsg& kmsg = send.kmsg();
   kmsg.id.init(send.header().msgh_id);
@@ -250,7 +249,7 @@ mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
   send.is_held = true;
   Kmsg& kmsg = send.kmsg();
   if (send.is_short())
-    memcpy(kmsg.inline_body, send.bytes.body, a.size - kHeaderSize);
+    raw_copy(kmsg.inline_body, send.bytes.body, a.size - kHeaderSize);
   else if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize))
     return MACH_SEND_INVALID_DATA;
   if (send.aux() != 0 && !aux_copy_in(send.segment(), kmsg, send.user, a.given->aux))

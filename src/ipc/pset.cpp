@@ -27,8 +27,6 @@ Handle<Pset> pset_make(Txn& txn, Handle<Space> space, Name name) {
   return handle;
 }
 
-void pset_reference(Txn& txn, Locked<Pset>& pset) { txn.add(pset->refs, 1); }
-
 void pset_release(Txn& txn, Locked<Pset>& pset) {
   txn.add(pset->refs, static_cast<uint32_t>(-1));
   if (pset->refs == 0) txn.release(pset.handle());

@@ -12,6 +12,7 @@
 #include "ipc/mqueue.hpp"
 #include "ipc/notify.hpp"
 #include "kobject/call.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::kobject {
 
@@ -154,8 +155,8 @@ class Exchange {
       if (reply_) ipc::kmsg_destroy(self_, reply_);
       return;
     }
-    memcpy(reply().inline_body, ipc::kNdr, sizeof ipc::kNdr);
-    memcpy(reply().inline_body + sizeof ipc::kNdr, &code, sizeof code);
+    raw_copy(reply().inline_body, ipc::kNdr, sizeof ipc::kNdr);
+    raw_copy(reply().inline_body + sizeof ipc::kNdr, &code, sizeof code);
     post();
   }
 

@@ -6,7 +6,6 @@
 #include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,7 +13,7 @@
 #include <bit>
 
 #include "segment/futex.hpp"
-
+#include "segment/raw.hpp"
 #include "segment/refusal.hpp"
 
 #ifndef MADV_POPULATE_WRITE
@@ -181,7 +180,7 @@ void Segment::depopulate(uint64_t offset, uint64_t length) const {
   if (file_backed)
     madvise(base_ + first, last - first, MADV_REMOVE);
   else
-    memset(base_ + first, 0, last - first);
+    raw_clear(base_ + first, last - first);
 }
 
 }  // namespace portolan

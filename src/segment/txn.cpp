@@ -226,10 +226,9 @@ void Txn::push_item(uint32_t item) {
 }
 
 void Txn::push_first(uint32_t item) {
-  const uint32_t head = slot_.work_head;
-  set(segment_.element(work_zone(item), work_index(item)).work, head);
+  if (slot_.work_head == 0) return push_item(item);
+  set(segment_.element(work_zone(item), work_index(item)).work, slot_.work_head);
   set(slot_.work_head, item);
-  if (head == 0) set(slot_.work_tail, item);
 }
 
 void Txn::pop_work() {

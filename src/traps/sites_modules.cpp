@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "segment/no_cancel.hpp"
+#include "segment/raw.hpp"
 #include "traps/sites.hpp"
 
 namespace portolan::detail {
@@ -189,9 +190,9 @@ uint32_t module_index(Thread& self, Mapped& mapped, uint32_t salt) {
           const Handle<Module> made = txn.allocate<Module>();
           Module& module = segment.at(made);
           module.next.init(first);
-          module.build_id_length = mapped.build_id_length;
-          memcpy(module.build_id, mapped.build_id, sizeof module.build_id);
-          memcpy(module.path, mapped.path, sizeof module.path);
+          raw_copy(&module.build_id_length, &mapped.build_id_length, sizeof module.build_id_length);
+          raw_copy(module.build_id, mapped.build_id, sizeof module.build_id);
+          raw_copy(module.path, mapped.path, sizeof module.path);
           std::atomic_thread_fence(std::memory_order_release);
           txn.set(root, made.index);
           result = made.index;

@@ -7,7 +7,7 @@
 #include "ipc/kmsg.hpp"
 #include "ipc/mqueue.hpp"
 #include "proof/messages.hpp"
-#include "proof/scenario.hpp"
+#include "proof/reaping.hpp"
 #include "segment/recovery.hpp"
 #include "segment/txn.hpp"
 
@@ -16,18 +16,6 @@ namespace portolan::proof {
 namespace {
 
 using ipc::Name;
-
-// A thread that belongs to no task.
-class Reaping : public Scenario {
- public:
-  explicit Reaping(World& world) : Scenario(world) {
-    World::require(other.attach(w.segment(), 0), "another reaper");
-  }
-  uint32_t victim() override { return other.index(); }
-
- protected:
-  Thread other;
-};
 
 // A task ends that has a name of every kind, messages with rights in its queues, special ports, a service,
 // requests, and others who watch.
@@ -323,13 +311,15 @@ class AttachDetach : public Scenario {
 };
 
 constexpr Listed kTask[] = {
-    {"terminate", "a task with names of every kind, by a reaper that dies", make_scenario<Terminate>},
-    {"recover", "a thread that died in a transaction, by a reaper that dies", make_scenario<Recover>},
-    {"recover-granted", "a receiver that had been given a message", make_scenario<RecoverGranted>},
-    {"recover-promised", "a sender that had been promised a slot", make_scenario<RecoverPromised>},
-    {"task-create", "as a process joins", make_scenario<Create>},
-    {"task-claim", "made for a child, and claimed", make_scenario<Claim>},
-    {"attach-detach", "a thread comes, gets a port, and goes", make_scenario<AttachDetach>},
+    {"terminate", "a task with names of every kind, by a reaper that dies", make_scenario<Terminate>,
+     "launchd"},
+    {"recover", "a thread that died in a transaction, by a reaper that dies", make_scenario<Recover>,
+     "launchd"},
+    {"recover-granted", "a receiver that had been given a message", make_scenario<RecoverGranted>, "launchd"},
+    {"recover-promised", "a sender that had been promised a slot", make_scenario<RecoverPromised>, "launchd"},
+    {"task-create", "as a process joins", make_scenario<Create>, "join"},
+    {"task-claim", "made for a child, and claimed", make_scenario<Claim>, "join"},
+    {"attach-detach", "a thread comes, gets a port, and goes", make_scenario<AttachDetach>, "thread start"},
 };
 
 }  // namespace

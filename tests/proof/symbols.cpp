@@ -25,18 +25,6 @@ struct Symbol {
   const char* name;
 };
 
-// The program's own load address comes first.
-uintptr_t load_address() {
-  uintptr_t address = 0;
-  dl_iterate_phdr(
-      [](dl_phdr_info* info, size_t, void* out) {
-        *static_cast<uintptr_t*>(out) = info->dlpi_addr;
-        return 1;
-      },
-      &address);
-  return address;
-}
-
 const std::vector<Symbol>& symbols() {
   static const std::vector<Symbol>* known = [] {
     auto* list = new std::vector<Symbol>;
@@ -49,7 +37,7 @@ const std::vector<Symbol>& symbols() {
     const char* file = static_cast<const char*>(memory);
     ElfW(Ehdr) header;
     memcpy(&header, file, sizeof header);
-    const uintptr_t base = load_address();
+    const uintptr_t base = own_code().loaded_at;
     for (unsigned i = 0; i < header.e_shnum; i++) {
       ElfW(Shdr) section, strings;
       memcpy(&section, file + header.e_shoff + i * sizeof section, sizeof section);
@@ -82,6 +70,25 @@ std::string bare(const char* name) {
 }
 
 }  // namespace
+
+// The program itself comes first.
+Code own_code() {
+  Code code;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* out) {
+        Code& found = *static_cast<Code*>(out);
+        found.loaded_at = info->dlpi_addr;
+        for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+          const ElfW(Phdr)& part = info->dlpi_phdr[i];
+          if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+          found.begin = part.p_vaddr;
+          found.end = part.p_vaddr + part.p_memsz;
+        }
+        return 1;
+      },
+      &code);
+  return code;
+}
 
 std::string symbol_at(uintptr_t address) {
   char text[64];
