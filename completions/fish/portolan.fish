@@ -43,6 +43,7 @@ complete -c portolan -n "__fish_seen_subcommand_from check" -l stacks -x -a "all
 complete -c portolan -n "__fish_seen_subcommand_from check" -l report -x -a "text json: junit:"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l error-exitcode -x -d "status for leaks"
 complete -c portolan -n "__fish_seen_subcommand_from lsmp trace" -a "(__portolan_tasks)"
+complete -c portolan -n "__fish_seen_subcommand_from fsck" -l recover -d "first do what launchd would do"
 complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s p -x -a "(__portolan_tasks)"
 complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s a -d "all tasks"
 complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s j -r -F -d "write JSON"

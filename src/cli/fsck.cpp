@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// portolan fsck: are the kernel's invariants whole? Read-only.
+// portolan fsck: are the kernel's invariants whole? Read-only, but for --recover.
 #include <unistd.h>
 
 #include <map>
@@ -8,6 +8,8 @@
 #include "cli/command.hpp"
 #include "cli/json.hpp"
 #include "cli/launch.hpp"
+#include "cli/options.hpp"
+#include "cli/recover.hpp"
 #include "cli/soundness.hpp"
 #include "cli/source.hpp"
 #include "cli/terminal.hpp"
@@ -25,7 +27,16 @@ class Fsck : public Command {
   const char* summary() const override { return "check every invariant of the kernel"; }
   const char* question() const override { return "Is it sound"; }
 
+  void options(Options& options) override {
+    options.add("--recover", &recover_, "first do what launchd would do: recover the dead, end their tasks");
+  }
+
   int run(const Globals& globals, const std::vector<std::string>&) override {
+    if (recover_) {
+      const std::string done = recover(Source(globals));
+      if (!globals.json && !globals.quiet) show(done);
+      if (done.starts_with("removed")) return kFine;
+    }
     const Source source(globals);
     const double start = seconds_now();
     const Soundness sound = check_soundness(source.file(), !source.live());
@@ -73,6 +84,9 @@ class Fsck : public Command {
     }
     return sound.broken.empty() && !snapshot.lost ? kFine : kFound;
   }
+
+ private:
+  bool recover_ = false;
 };
 
 }  // namespace

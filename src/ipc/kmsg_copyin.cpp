@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ipc/kmsg.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::ipc {
 
@@ -135,9 +136,9 @@ mach_msg_return_t capture(Thread& self, Kmsg& kmsg, const Descriptor& d, uint64_
       return 0;
     });
     if (code != 0) return MACH_MSG_VM_KERNEL;
-    for (Handle<Data> walk = first; walk; walk.index = segment.at(walk).link) {
+    for (Handle<Data> walk = first; walk && left != 0; walk.index = segment.at(walk).link) {
       const auto part = static_cast<uint32_t>(std::min<uint64_t>(left, kDataPayload));
-      if (!user.copy_in(segment.at(walk).bytes, from, part)) return MACH_SEND_INVALID_MEMORY;
+      if (!raw_copy_in(user, segment.at(walk).bytes, from, part)) return MACH_SEND_INVALID_MEMORY;
       segment.at(walk).used.init(part);
       from += part;
       left -= part;

@@ -219,16 +219,24 @@ kern_return_t right_take_sent(Thread& self, Target<Space> handle, Name name, uin
   right = {name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(disposition)};
   if (!name.valid()) return KERN_SUCCESS;
   const kern_return_t taken = right_take(self, handle, name, disposition, right);
-  return taken == KERN_SUCCESS || taken == KERN_INVALID_TASK ? taken : MACH_SEND_INVALID_RIGHT;
+  switch (taken) {
+    case KERN_SUCCESS:
+    case KERN_INVALID_TASK:
+    case KERN_RESOURCE_SHORTAGE:
+      return taken;
+    default:
+      return MACH_SEND_INVALID_RIGHT;
+  }
 }
 
 void right_drop(Thread& self, const NakedRight& right) {
   if (!is_right(right)) return;
-  transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+  const int code = transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
     right_leaves_hand(txn, {right});
     naked_destroy(txn, right);
     return 0;
   });
+  if (code != 0) self.left_in_hand = true;
 }
 
 void right_leaves_hand(Txn& txn, const RightInHand& in_hand) {

@@ -108,21 +108,20 @@ kern_return_t port_set_attributes(Thread& self, Target<Space> handle, Name name,
     if (count < 1) return KERN_FAILURE;
     const auto limit = static_cast<uint32_t>(info[0]);
     if (limit > MACH_PORT_QLIMIT_MAX) return KERN_INVALID_VALUE;
-    kern_return_t code = on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
-      txn.set(port->qlimit, limit);
-      mqueue_promise_slots(txn, port, kWaitersAtOnce);
-      return KERN_SUCCESS;
-    });
-    // Whoever still waits although there is room now is promised a slot in turn.
-    for (bool more = code == KERN_SUCCESS; more;) {
-      more = false;
-      on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
+    // Whoever waits for room is promised a slot, some at a time: meanwhile the queue is as long as it is
+    // full.
+    for (bool begun = false;; begun = true) {
+      bool more = false;
+      const kern_return_t code = on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
+        const uint32_t filled = port->msgcount + kWaitersAtOnce;
+        more = port->sender_head != 0 && filled < limit;
+        txn.set(port->qlimit, more ? filled : limit);
         mqueue_promise_slots(txn, port, kWaitersAtOnce);
-        more = port->sender_head != 0 && port->msgcount < port->qlimit;
         return KERN_SUCCESS;
       });
+      if (code != KERN_SUCCESS) return begun ? KERN_SUCCESS : code;
+      if (!more) return code;
     }
-    return code;
   }
   switch (flavor) {  // what is no flavor is said before the name is looked at
     case MACH_PORT_DNREQUESTS_SIZE:

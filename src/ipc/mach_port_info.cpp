@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ipc/mach_port.hpp"
+#include "segment/steps.hpp"
 
 namespace portolan::ipc {
 
@@ -177,7 +178,9 @@ kern_return_t set_scan(Thread& self, Target<Space> handle, Name set, mach_port_n
     const Segment& segment = txn.segment();
     Locked<Pset> pset = txn.lock(Handle<Pset>{entry->object});
     count = 0;
+    Steps steps(segment, kZoneLink);
     for (uint32_t walk = pset->members; walk != 0; walk = segment.at(Handle<Link>{walk}).set_next) {
+      steps.step();
       const Port& port = segment.at(Handle<Port>{segment.at(Handle<Link>{walk}).port});
       if (!port.active()) continue;  // it leaves the set as it dies
       if (count < room) out[count] = port.receiver_name;

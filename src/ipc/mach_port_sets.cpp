@@ -5,6 +5,7 @@
 #include "ipc/mach_port.hpp"
 #include "ipc/mqueue.hpp"
 #include "ipc/pset.hpp"
+#include "segment/steps.hpp"
 
 namespace portolan::ipc {
 
@@ -73,7 +74,9 @@ static kern_return_t leave_sets(Thread& self, Target<Space> handle, Name name, N
       const uint32_t keep =
           keep_entry != nullptr && keep_entry->has(kTypePset) ? keep_entry->object.get() : 0;
       uint32_t walk = port->links;
+      Steps steps(txn.segment(), kZoneLink);
       for (unsigned removed = 0; walk != 0;) {
+        steps.step();
         const Handle<Link> link{walk};
         walk = txn.segment().at(link).port_next;
         if (txn.segment().at(link).pset == keep) continue;

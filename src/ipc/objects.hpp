@@ -421,11 +421,9 @@ enum HoldKind : uint32_t {
   kHoldNone,
   kHoldKmsg,        // a message: destroyed
   kHoldPort,        // a reference on a port: dropped
-  kHoldPset,        // a reference on a set: dropped
   kHoldPortSettle,  // a reference on a port with requests to fire or sets to tell: finished, then dropped
   kHoldTask,        // a task that is being made: freed
   kHoldEmbryo,      // a task made for a child that has not claimed it: freed
-  kHoldData,        // a chain of Data: freed
   kHoldSendRight,   // a naked send right on a port: released
   kHoldReceive,     // a receive right taken out of a space: the port dies
   kHoldSendOnce,    // a naked send-once right: its port is told

@@ -189,7 +189,7 @@ kern_return_t semaphore_wait(Thread& self, Handle<Space> handle, Name name, cons
 void semaphores_end(Thread& self, Handle<Task> owner) {
   Segment& segment = self.segment();
   // No new one can be made for a task that is ending. What a port is for never changes while it exists.
-  for (uint32_t i = 1; i < segment.zone(kZonePort).carved && segment.at(owner).semaphores != 0; i++) {
+  for (uint32_t i = 1; i < segment.carved(kZonePort) && segment.at(owner).semaphores != 0; i++) {
     const Port& port = segment.at(Handle<Port>{i});
     if (port.allocated() && port.kobject_type == IKOT_SEMAPHORE) end(self, Handle<Port>{i}, owner);
   }

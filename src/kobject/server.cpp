@@ -12,6 +12,7 @@
 #include "ipc/mqueue.hpp"
 #include "ipc/notify.hpp"
 #include "kobject/call.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::kobject {
 
@@ -154,8 +155,8 @@ class Exchange {
       if (reply_) ipc::kmsg_destroy(self_, reply_);
       return;
     }
-    memcpy(reply().inline_body, ipc::kNdr, sizeof ipc::kNdr);
-    memcpy(reply().inline_body + sizeof ipc::kNdr, &code, sizeof code);
+    raw_copy(reply().inline_body, ipc::kNdr, sizeof ipc::kNdr);
+    raw_copy(reply().inline_body + sizeof ipc::kNdr, &code, sizeof code);
     post();
   }
 
@@ -203,7 +204,7 @@ class Exchange {
 
   void post() {
     Kmsg& kmsg = reply();
-    transact(self_, ipc::kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    const int code = transact(self_, ipc::kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
       Hold& hold = *txn.find_hold(ipc::kHoldKmsg, reply_.index);
       if (kmsg.remote != kRightNull && kmsg.remote != kRightDead && (kmsg.flags & ipc::kKmsgCircular) == 0) {
         Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
@@ -216,6 +217,7 @@ class Exchange {
       ipc::kmsg_destroy(txn, hold);
       return 0;
     });
+    if (code != 0) ipc::kmsg_destroy(self_, reply_);
   }
 
   Thread& self_;

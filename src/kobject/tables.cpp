@@ -88,7 +88,7 @@ kern_return_t task_thread_names(Thread& self, Target<ipc::Task> task, Handle<Spa
   const uint32_t room = segment.at(task.handle).threads + 8;  // some may come meanwhile
   if (!names.make_room(room)) return KERN_RESOURCE_SHORTAGE;
   kern_return_t code = KERN_SUCCESS;
-  for (uint32_t i = 1; i < segment.header().threads_high.load() && count < room && code == KERN_SUCCESS;
+  for (uint32_t i = 1; i < segment.threads_high() && count < room && code == KERN_SUCCESS;
        i++) {
     const ThreadSlot& slot = segment.slot(i);
     if (slot.task != task.handle.index || slot.state.load() != kSlotLive || segment.is_dead(i)) continue;

@@ -130,6 +130,7 @@ WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool in
     // Sequentially consistent, as are the two in wake_frame: one of the two sides sees what the other did.
     frame.sleeping.store(epoch, std::memory_order_seq_cst);
     if (frame.wake.load(std::memory_order_seq_cst) == epoch) break;
+    if (self.segment().header().lost.load() != 0) kernel_panic("the domain is lost");
     if (interruptible && self.interrupted()) end = WaitEnd::interrupted;
     if (deadline_ns != kNever && monotonic_ns() >= deadline_ns) end = WaitEnd::timed_out;
     if (end != WaitEnd::granted) break;

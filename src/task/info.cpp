@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "segment/keep_errno.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/text.hpp"
 #include "task/reaper.hpp"
 
@@ -137,6 +138,7 @@ kern_return_t task_describe(const Segment& segment, Target<Task> target, task_fl
 
 kern_return_t task_kill(const Segment& segment, Target<Task> target) {
   const KeepErrno keep;
+  const NoCancel no_cancel;
   const Task& task = segment.at(target.handle);
   const auto pid = static_cast<pid_t>(task.credentials.pid.get());
   const uint64_t started = task.start_time;

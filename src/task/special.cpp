@@ -124,11 +124,12 @@ bool ours(const Hold& hold) { return hold.kind == ipc::kHoldSendRight && hold.ex
 void release_holds(Thread& self) {
   for (Hold& hold : self.frame().holds) {
     if (!ours(hold)) continue;
-    transact(self, ipc::kDropNeeds, [&](Txn& txn) {
+    const int code = transact(self, ipc::kDropNeeds, [&](Txn& txn) {
       ipc::naked_destroy(txn, send_right(hold.object));
       txn.drop(hold);
       return 0;
     });
+    if (code != 0) self.left_in_hand = true;
   }
 }
 

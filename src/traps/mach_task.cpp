@@ -83,7 +83,7 @@ mach_port_t pthread_mach_thread_np(pthread_t thread) {
   const Trap trap;
   if (!trap.ok()) return MACH_PORT_NULL;
   Segment& segment = trap.thread().segment();
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+  for (uint32_t i = 1; i < segment.threads_high(); i++) {
     const ThreadSlot& slot = segment.slot(i);
     if (slot.task != trap.task().index || slot.pthread.load() != static_cast<uint64_t>(thread)) continue;
     if (slot.state.load() != kSlotLive || segment.is_dead(i)) continue;

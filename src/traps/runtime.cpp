@@ -19,11 +19,13 @@
 
 #include "segment/futex.hpp"
 #include "segment/guard.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/recovery.hpp"
 #include "segment/text.hpp"
 #include "traps/founder.hpp"
 #include "traps/process.hpp"
 #include "traps/signals.hpp"
+#include "traps/signals_lost.hpp"
 
 namespace portolan {
 
@@ -125,10 +127,13 @@ ProcessFacts facts_of_this_process() {
 Target<ipc::Task> nearest_parent(const Segment& segment) {
   uint32_t pid = static_cast<uint32_t>(getppid());
   for (unsigned i = 0; i < 16 && pid > 1; i++) {
-    if (const Target<ipc::Task> task = task_of_pid(segment, pid)) return task;
     uint64_t started = 0;
     uint32_t parent = 0;
-    if (!process_times(pid, parent, started)) break;
+    const bool known = process_times(pid, parent, started);
+    const Target<ipc::Task> task = task_of_pid(segment, pid);
+    // It may be one that died and whose pid another process has by now.
+    if (task && (!known || segment.at(task.handle).start_time == started)) return task;
+    if (!known) break;
     pid = parent;
   }
   return {};
@@ -261,11 +266,13 @@ void runtime_init() {
   pthread_key_create(&g_detach_key, thread_exits);
   read_settings();
   signals_init();
+  lost_init();
   process_init();
   g_process = static_cast<Process*>(page);
 }
 
 bool runtime_enter(ThreadContext& context) {
+  const NoCancel no_cancel;
   runtime_init();
   Process& process = *g_process;
   if (context.epoch != 0) {
@@ -284,7 +291,8 @@ void runtime_leave(ThreadContext& context) {
   crash_fence();
   const uint32_t rights = guard_open();
   Thread& self = context.thread;
-  context.section_sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));  // in place of a Trap
+  const ThreadContext* const in_place_of_a_trap = &context;
+  context.section_sp = reinterpret_cast<uintptr_t>(&in_place_of_a_trap);
   if (g_process->lost == 0 && self.segment().header().lost.load() == 0) {
     runtime_abandoned(context);
     task_thread_gone(self, self.slot());

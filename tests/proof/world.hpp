@@ -48,6 +48,11 @@ class World {
   static void die_in(const std::function<void()>& call);
   // Its name for its bootstrap port.
   mach_port_name_t bootstrap_port(TestTask& task);
+  // No name more for it: its table may not grow, and is full of dead names.
+  void fill_table(TestTask& task);
+  // No message can be made any more: all that there could be are in a queue of this task's.
+  void use_up_messages(TestTask& task);
+  void free_messages(TestTask& task);
   static void require(bool staged, const char* what);
 
   // -- ending
@@ -81,6 +86,7 @@ class World {
   Thread* reaper_ = nullptr;
   std::vector<std::unique_ptr<TestTask>> tasks_;
   std::vector<uint32_t> fresh_;
+  mach_port_name_t hoard_ = 0;
 };
 
 // Small: copied and compared thousands of times.

@@ -328,6 +328,16 @@ TEST_F(Tasks, AKilledThreadsPortDiesByRecovery) {
   EXPECT_EQ(uint32_t{MACH_PORT_TYPE_DEAD_NAME}, type(task, name));
 }
 
+// The next owner of its slot is not taken for launchd.
+TEST_F(Tasks, ARecoveredLaunchdIsNone) {
+  Thread launchd;
+  ASSERT_TRUE(launchd.attach(segment_, 0));
+  segment_.header().launchd.store(launchd.index());
+  declare_dead(segment_, launchd.index());
+  EXPECT_TRUE(recover_thread(self_, launchd.index()));
+  EXPECT_EQ(0u, segment_.header().launchd.load());
+}
+
 // Tasks 1.9: what is told of lost rights comes before what is told of the task.
 TEST_F(Tasks, TheControlPortDiesLast) {
   const Handle<Task> victim = make(1), watcher = make(2);
