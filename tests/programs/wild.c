@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A trusted but broken program, for tests/process/guard_test.cpp:
 //
-//   hold           has rights, messages and a service, and says at the end whether all of it is still so
+//   hold SERVICE   has rights, messages and a service, and says at the end whether all of it is still so
 //   sweep          survives its wild stores, so that every page of the domain gets every kind of them
 //   die SEED       a wild pointer from some place on: ends by SIGSEGV, unless it was not stopped
 //   unguarded      stores into the domain what is there already: says whether it could
@@ -222,8 +222,8 @@ __attribute__((noreturn)) static void die(const char* seed) {
   uintptr_t at = range->from + next_random() % (range->to - range->from);
   const uint64_t kind = next_random() % 4;
   if (kind == 1) at = range->from;
-  if (kind == 2) at = range->from - (i == 0 ? 4 * PAGE : 0);                // what lies before it
-  if (kind == 3) at = next_random() % (uintptr_t)1 << 27 & 0x7fffffffffff;  // anywhere
+  if (kind == 2) at = range->from - (i == 0 ? 4 * PAGE : 0);  // what lies before it
+  if (kind == 3) at = next_random() << 12 & 0x7ffffffff000;   // anywhere
   say("ready");
   await_line();
   const size_t step = 8u << next_random() % 12;
@@ -242,10 +242,10 @@ static int unguarded(void) {
 
 // -- state that must stay
 
-static int hold(void) {
+static int hold(const char* name) {
   enum { PORTS = 24, MESSAGES = 5, MEMORY = 70000 };
   mach_port_t ports[PORTS], set = MACH_PORT_NULL;
-  const mach_port_t service = check_in("com.example.holder");
+  const mach_port_t service = check_in(name);
   check(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set));
   for (int i = 0; i < PORTS; i++) {
     ports[i] = new_port();
@@ -271,7 +271,7 @@ static int hold(void) {
 int main(int argc, char** argv) {
   expect(argc >= 2);
   traffic();
-  if (strcmp(argv[1], "hold") == 0) return hold();
+  if (strcmp(argv[1], "hold") == 0 && argc == 3) return hold(argv[2]);
   if (strcmp(argv[1], "sweep") == 0) return sweep();
   if (strcmp(argv[1], "unguarded") == 0) return unguarded();
   expect(strcmp(argv[1], "die") == 0 && argc == 3);
