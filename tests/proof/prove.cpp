@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <unordered_set>
@@ -123,7 +124,9 @@ class Proof {
 
   void kill_some(Stepper& stepper, unsigned& naps) {
     std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ull + course_.steps);
-    for (unsigned i = 0; i < options_.kills; i++) {
+    // Of a long trap fewer: to step so far takes long, too.
+    const uint64_t stepped = std::min<uint64_t>(options_.kills, 2 + 1'000'000 / (course_.steps + 1));
+    for (unsigned i = 0; i < stepped; i++) {
       const uint64_t step = random() % (course_.steps + 1);
       naps = 0;
       base_->restore_all(w_.segment());

@@ -193,7 +193,7 @@ class GoesWithoutMemory : public Reaping {
   }
   void trap() override { other.detach(); }
   void afterwards() override {
-    w.free_messages(a);
+    w.allow_messages();
     recover_dead_threads(w.reaper());
     settle(w.reaper());
   }

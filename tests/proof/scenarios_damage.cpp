@@ -112,7 +112,7 @@ class NoMemory : public RecoverDead {
  public:
   using RecoverDead::RecoverDead;
   void afterwards() override {
-    w.free_messages(c);
+    w.allow_messages();
     recover_dead_threads(w.reaper());
   }
   unsigned outcome(Judge& judge) override {

@@ -106,25 +106,23 @@ void World::fill_table(TestTask& task) {
 }
 
 void World::use_up_messages(TestTask& task) {
-  hoard_ = task.allocate();
+  const mach_port_name_t hoard = task.allocate();
   const integer_t limit = 1000;
-  require(ipc::port_set_attributes(task.thread(), task.space(), ipc::Name{hoard_}, MACH_PORT_LIMITS_INFO,
+  require(ipc::port_set_attributes(task.thread(), task.space(), ipc::Name{hoard}, MACH_PORT_LIMITS_INFO,
                                    &limit, 1) == KERN_SUCCESS,
           "a long queue");
   for (Thread* thread : {&launchd(), &heir_}) {
     store_freed(*thread, thread->slot());
     empty_magazines(*thread, thread->slot());
   }
-  segment().zone(ipc::kZoneKmsg).capacity = segment().zone(ipc::kZoneKmsg).carved;
-  while (task.send(hoard_, MACH_MSG_TYPE_MAKE_SEND, 1) == MACH_MSG_SUCCESS) {
+  ZoneState& zone = segment().zone(ipc::kZoneKmsg);
+  capacity_ = zone.capacity;
+  zone.capacity = zone.carved;
+  while (task.send(hoard, MACH_MSG_TYPE_MAKE_SEND, 1) == MACH_MSG_SUCCESS) {
   }
 }
 
-void World::free_messages(TestTask& task) {
-  task.destroy(hoard_);
-  store_freed(task.thread(), task.thread().slot());
-  empty_magazines(task.thread(), task.thread().slot());
-}
+void World::allow_messages() { segment().zone(ipc::kZoneKmsg).capacity = capacity_; }
 
 void World::end_task(TestTask& task) {
   const uint32_t index = task.thread().index();
