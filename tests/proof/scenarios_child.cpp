@@ -92,7 +92,8 @@ class CreateOrphan : public Reaping {
     return w.domain().in_use(ipc::kZoneTask) - 3;
   }
   void clear_away() override {
-    if (const Handle<ipc::Task> left = task_of_pid(w.segment(), 4711)) task_terminate(w.reaper(), left);
+    if (const Handle<ipc::Task> left = task_of_pid(w.segment(), 4711).handle)
+      task_terminate(w.reaper(), left);
     settle(w.reaper());
   }
 };

@@ -4,6 +4,8 @@
 #include "ipc/mach_msg.hpp"
 #include "ipc/space.hpp"
 #include "proof/passing.hpp"
+#include "segment/recovery.hpp"
+#include "segment/zone.hpp"
 
 namespace portolan::proof {
 
@@ -152,6 +154,31 @@ class SendAux : public Crowded {
   }
 };
 
+// A message that is too large for its receiver, who gets its header alone; there is no memory to destroy the
+// rest of it with, so that has to wait.
+class TooLargeWithoutMemory : public Receiving {
+ public:
+  using Receiving::Receiving;
+  std::vector<std::string> outcomes() const override { return {"queued", "destroyed"}; }
+  void stage() override {
+    stage_ports();
+    PlainMessage message({way, kCopySend, reply, kMakeSendOnce});
+    World::require(send(b, message) == MACH_MSG_SUCCESS, "a message");
+    store_freed(a.thread(), a.thread().slot());
+    empty_magazines(a.thread(), a.thread().slot());
+    w.use_up_messages(c);
+  }
+  void trap() override { a.receive(from, MACH_RCV_TIMEOUT, 0, sizeof(mach_msg_header_t)); }
+  void afterwards() override {
+    w.allow_messages();
+    recover_dead_threads(w.reaper());
+  }
+  unsigned outcome(Judge& judge) override {
+    judge_reply(judge);
+    return w.queued(source(), 100) == 0;
+  }
+};
+
 constexpr Listed kRoom[] = {
     {"send-back-no-room", "a message comes back to a table that is full", make_scenario<BackWithoutRoom>,
      "mach_msg"},
@@ -159,6 +186,8 @@ constexpr Listed kRoom[] = {
     {"send-promised-dead", "with a slot of a port that has died", make_scenario<PromisedAndDead>, "mach_msg"},
     {"send-promised-wait", "with a slot, to a receiver that waits", make_scenario<PromisedAndAwaited>,
      "mach_msg"},
+    {"receive-large-memory", "a message that is too large, without memory",
+     make_scenario<TooLargeWithoutMemory>, "mach_msg"},
     {"send-aux", "with auxiliary data", make_scenario<SendAux>, "mach_msg2"},
 };
 
