@@ -124,7 +124,10 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
   const bool fault = is_fault(signal, *info);
   if (fault && (signal == SIGSEGV || signal == SIGBUS)) {
     if (vm::usercopy_fixup(user_context)) return;
-    if (segment_lost(context, info->si_addr, interrupted)) {
+    // A SEGV outside of a trap is the program's own, in the segment above all: there the guard has stopped
+    // it.
+    const bool kernels = context.section != 0 || signal == SIGBUS;
+    if (kernels && segment_lost(context, info->si_addr, interrupted)) {
       errno = saved_errno;
       return;
     }

@@ -8,9 +8,10 @@
 //                       may be interrupted ends by itself, under its object's lock. The end of the section
 //                       sends the signal again. So a handler never runs, nor jumps away, while a lock is held
 //                       or a list waited on
-//   a fault             in the copy routines: mended. In a trap otherwise, or in the segment: the domain is
-//                       lost, and the trap returns KERN_TERMINATED. Anywhere else: the program's handler, or
-//                       its death by this signal
+//   a fault             in the copy routines: mended. In a trap otherwise, or BUS in the segment: the domain
+//   is
+//                       lost, and the trap returns KERN_TERMINATED. Anywhere else, and where the memory guard
+//                       stops a wild store: the program's handler, or its death by this signal
 //
 // The trampoline handles SIGSEGV and SIGBUS always; for the rest it stands only where the program has a
 // handler. It uses thread-local memory alone: the segment may be closed to it.
