@@ -2,9 +2,11 @@
 // Kqueue checks 58 to 71, and 100: files, processes, signals, timers, and events of one's own.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <atomic>
+#include <chrono>
 
 #include "checks/kqueue_words.hpp"
 
