@@ -69,7 +69,7 @@ help:
 	@echo 'make                      build everything into build/'
 	@echo 'make demo                 run the browser example under portolan check, clean and leaking'
 	@echo 'make test                 all tests, and again under ASan+UBSan and TSan'
-	@echo 'make test-all             the same, and Clang, spin off, one CPU, kill points, a storm'
+	@echo 'make test-all             the same, and Clang, spin off, one CPU, kill points, a storm of an hour'
 	@echo 'make checks               list every numbered rule of docs/rules with its state'
 	@echo 'make bench                measure; results in build/bench/results.json'
 	@echo 'make killpoints           die at every step of the kernel, and look'

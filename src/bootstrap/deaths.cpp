@@ -36,7 +36,7 @@ bool unbind_if(Thread& self, Handle<Service> handle, Doomed&& doomed) {
 
 template <class Doomed>
 bool unbind_all(Thread& self, Doomed&& doomed) {
-  const uint32_t end = self.segment().zone(ipc::kZoneService).carved;
+  const uint32_t end = self.segment().carved(ipc::kZoneService);
   for (uint32_t i = 1; i < end; i++)
     if (!unbind_if(self, Handle<Service>{i}, doomed)) return false;
   return true;
@@ -60,7 +60,7 @@ bool work_step(Thread& self, uint32_t item) {
 bool port_gone(Thread& self, Handle<Port> handle) {
   Segment& segment = self.segment();
   if (!unbind_all(self, [&](const Service& service) { return service.port == handle.index; })) return false;
-  const uint32_t end = segment.zone(ipc::kZoneSubset).carved;
+  const uint32_t end = segment.carved(ipc::kZoneSubset);
   for (uint32_t i = 1; i < end; i++) {
     const Subset& candidate = segment.at(Handle<Subset>{i});
     if (!candidate.allocated() || candidate.requestor != handle.index) continue;

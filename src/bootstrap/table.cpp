@@ -5,6 +5,7 @@
 
 #include "ipc/port.hpp"
 #include "ipc/space.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::bootstrap {
 
@@ -65,7 +66,7 @@ Handle<Service> bind(Txn& txn, Locked<Subset>& subset, const ServiceName& name, 
   service.owner_pid.init(pid);
   service.flags.init(flags);
   service.hash.init(name.hash());
-  memcpy(service.name, name.bytes(), sizeof service.name);
+  raw_copy(service.name, name.bytes(), sizeof service.name);
   txn.set(head, handle.index);
   txn.add(subset->services, 1);
   mark_named(txn, port);

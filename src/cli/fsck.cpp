@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// portolan fsck: are the kernel's invariants whole? Read-only.
+// portolan fsck: are the kernel's invariants whole? Read-only, but for --recover.
 #include <unistd.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/json.hpp"
 #include "cli/launch.hpp"
+#include "cli/options.hpp"
+#include "cli/recover.hpp"
 #include "cli/soundness.hpp"
 #include "cli/source.hpp"
 #include "cli/terminal.hpp"
@@ -24,16 +27,28 @@ class Fsck : public Command {
   const char* summary() const override { return "check every invariant of the kernel"; }
   const char* question() const override { return "Is it sound"; }
 
+  void options(Options& options) override {
+    options.add("--recover", &recover_, "first do what launchd would do: recover the dead, end their tasks");
+  }
+
   int run(const Globals& globals, const std::vector<std::string>&) override {
+    if (recover_) {
+      const std::string done = recover(Source(globals));
+      if (!globals.json && !globals.quiet) show(done);
+      if (done.starts_with("removed")) return kFine;
+    }
     const Source source(globals);
     const double start = seconds_now();
     const Soundness sound = check_soundness(source.file(), !source.live());
     const double elapsed = (seconds_now() - start) * 1000;
     const Snapshot snapshot = source.snapshot();
     uint64_t names = 0, tasks = 0;
+    std::map<std::string, uint64_t> guards;
     for (const TaskInfo& task : snapshot.tasks) {
       names += task.names.size();
-      tasks += task.dead ? 0 : 1;
+      if (task.dead) continue;
+      tasks++;
+      guards[guard_word(task.guard)]++;
     }
     if (globals.json) {
       Json json = document("fsck", source.name(), snapshot.boot);
@@ -45,6 +60,7 @@ class Fsck : public Command {
       json["untold"] = sound.untold;
       json["looks"] = sound.looks;
       json["quarantined"] = snapshot.quarantined;
+      json["guards"] = guards;
       json["milliseconds"] = elapsed;
       show(dump(json), false);
     } else {
@@ -56,6 +72,9 @@ class Fsck : public Command {
       if (snapshot.quarantined != 0)
         text +=
             "note: recovery met " + plural(snapshot.quarantined, "value") + " that it could not believe\n";
+      if (globals.verbose)
+        for (const auto& [guard, count] : guards)
+          text += "note: memory guard " + guard + " in " + plural(count, "task") + "\n";
       text += plural(sound.invariants, "invariant") + ", " + plural(tasks, "task") + ", " +
               plural(names, "name") + ", " + plural(snapshot.ports_live, "port") + ": " +
               (sound.broken.empty() ? std::string("clean")
@@ -65,6 +84,9 @@ class Fsck : public Command {
     }
     return sound.broken.empty() && !snapshot.lost ? kFine : kFound;
   }
+
+ private:
+  bool recover_ = false;
 };
 
 }  // namespace

@@ -74,7 +74,8 @@ bool keys_here() {
 
 struct Facts {
   Snapshot snapshot;
-  uint64_t tasks = 0, names = 0, unguarded = 0;
+  uint64_t tasks = 0, names = 0;
+  uint64_t guards[3] = {};    // tasks by their Guard
   double used = 0, free = 0;  // bytes
   bool keys = false;
   double launchd_age = -1;
@@ -87,7 +88,7 @@ Facts facts_of(const Source& source) {
     if (task.dead) continue;
     facts.tasks++;
     facts.names += task.names.size();
-    facts.unguarded += task.unguarded ? 1 : 0;
+    facts.guards[static_cast<unsigned>(task.guard)]++;
   }
   struct stat file {};
   if (stat(source.file().c_str(), &file) == 0) facts.used = static_cast<double>(file.st_blocks) * 512;
@@ -105,9 +106,35 @@ std::string setting(const char* name) {
 }
 
 std::string guard_text(const Facts& facts) {
-  if (!facts.keys) return "OFF: no protection keys here; a stray pointer can harm the domain";
-  if (facts.unguarded == 0) return "on: protection keys";
-  return "OFF in " + plural(facts.unguarded, "task") + "; a stray pointer there can harm the domain";
+  const uint64_t off = facts.guards[static_cast<unsigned>(Guard::off)];
+  const uint64_t by_mapping = facts.guards[static_cast<unsigned>(Guard::mapping)];
+  if (off == 0 && by_mapping != 0) {
+    const bool all = by_mapping == facts.tasks;
+    return "on: " + (all ? std::string("mprotect")
+                         : "mprotect in " + plural(by_mapping, "task") + ", else protection keys");
+  }
+  if (off == 0 && facts.keys) return "on: protection keys";
+  if (off == facts.tasks && !facts.keys)
+    return "OFF: no protection keys here; a stray pointer can harm the domain";
+  return "OFF in " + plural(off, "task") + "; a stray pointer there can harm the domain";
+}
+
+Json guards_json(const Snapshot& snapshot) {
+  Json tasks = Json::array();
+  for (const TaskInfo& task : snapshot.tasks)
+    if (!task.dead)
+      tasks.push_back({{"pid", task.pid}, {"program", task.program}, {"guard", guard_word(task.guard)}});
+  return tasks;
+}
+
+// One line a task, for -v.
+std::string guards_text(const Snapshot& snapshot) {
+  std::string text;
+  for (const TaskInfo& task : snapshot.tasks)
+    if (!task.dead)
+      text += "         " + task.program + " (" + std::to_string(task.pid) + "): " + guard_word(task.guard) +
+              "\n";
+  return text;
 }
 
 std::string sites_text(const Snapshot& snapshot) {
@@ -146,7 +173,7 @@ class Info : public Command {
       if (globals.json)
         show(dump(json(*source, facts), globals.watch.has_value()), false);
       else
-        show(text(*source, facts), paged);
+        show(text(*source, facts, globals.verbose), paged);
       return static_cast<int>(kFine);
     });
   }
@@ -180,7 +207,7 @@ class Info : public Command {
     return kFine;
   }
 
-  static std::string text(const Source& source, const Facts& facts) {
+  static std::string text(const Source& source, const Facts& facts, bool verbose) {
     const Snapshot& s = facts.snapshot;
     std::string text =
         first_line(source.name() == source.path() ? source.path() : source.name() + ", " + source.path());
@@ -189,6 +216,7 @@ class Info : public Command {
             plural(s.ports_live, "port") + ", " + plural(s.messages, "message") + "; " +
             bytes_text(facts.used) + ", " + bytes_text(facts.free) + " free\n";
     text += "guard    " + guard_text(facts) + "\n";
+    if (verbose) text += guards_text(s);
     text += "spin     " + spin_text() + "\n";
     text += "launchd  ";
     if (s.launchd_pid == 0)
@@ -213,7 +241,9 @@ class Info : public Command {
     json["ports"] = s.ports_live;
     json["messages"] = s.messages;
     json["bytes"] = {{"used", facts.used}, {"free", facts.free}};
-    json["guard"] = {{"keys", facts.keys}, {"unguarded_tasks", facts.unguarded}};
+    json["guard"] = {{"keys", facts.keys},
+                     {"unguarded_tasks", facts.guards[static_cast<unsigned>(Guard::off)]},
+                     {"tasks", guards_json(s)}};
     json["cpus"] = sysconf(_SC_NPROCESSORS_ONLN);
     json["launchd"] =
         s.launchd_pid == 0 ? Json() : Json{{"pid", s.launchd_pid}, {"seconds", facts.launchd_age}};

@@ -20,6 +20,8 @@ class Run : public Command {
   void options(Options& options) override {
     options.add("--fresh", &fresh_, "in a new domain of its own, removed at the end");
     options.add("--sites", &sites_, "record the stack that acquires each right");
+    options.add("--guard KIND", &guard_, "the memory guard: auto, mprotect or off")
+        .one_of({"auto", "mprotect", "off"});
   }
 
   int run(const Globals& globals, const std::vector<std::string>& program) override {
@@ -28,6 +30,7 @@ class Run : public Command {
     if (fresh_ && globals.domain) throw Failure{kUsage, "--fresh and -d exclude each other", ""};
     Environment settings;
     if (sites_) settings.emplace_back("PORTOLAN_SITES", "1");
+    if (!guard_.empty()) settings.emplace_back("PORTOLAN_GUARD", guard_);
     std::optional<PrivateDomain> own;
     if (fresh_) {
       own.emplace("run");
@@ -52,6 +55,7 @@ class Run : public Command {
 
  private:
   bool fresh_ = false, sites_ = false;
+  std::string guard_;
 };
 
 }  // namespace

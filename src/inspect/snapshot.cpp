@@ -137,7 +137,10 @@ class Reader {
       info.uid = task->credentials.uid;
       info.program = text_of(task->program, sizeof task->program);
       info.dead = state != ipc::kTaskLive;
-      info.unguarded = (task->flags & ipc::kTaskUnguarded) != 0;
+      const uint32_t flags = task->flags;
+      info.guard = (flags & ipc::kTaskUnguarded) != 0          ? Guard::off
+                   : (flags & ipc::kTaskGuardedByMapping) != 0 ? Guard::mapping
+                                                               : Guard::keys;
       info.joined_ns = task->joined_ns;
       if (auto found = threads_of_.find(i); found != threads_of_.end()) info.threads = found->second;
       spaces_[task->space] = i;

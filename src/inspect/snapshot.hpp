@@ -14,6 +14,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "segment/guard_kind.hpp"
+
 namespace portolan {
 class Segment;
 }
@@ -78,7 +80,7 @@ struct TaskInfo {
   uint32_t uid = 0;
   std::string program;
   bool dead = false;  // dying or gone
-  bool unguarded = false;
+  Guard guard = Guard::keys;
   uint32_t slots = 0;  // of its table
   uint32_t limit = 0;
   uint32_t peak = 0;

@@ -123,6 +123,18 @@ uint32_t parse_rights(const std::string& text) {
   return mask;
 }
 
+const char* guard_word(Guard guard) {
+  switch (guard) {
+    case Guard::keys:
+      return "keys";
+    case Guard::mapping:
+      return "mprotect";
+    case Guard::off:
+      break;
+  }
+  return "off";
+}
+
 std::string hex(uint64_t value) {
   char text[24];
   snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "segment/guard_kind.hpp"
+
 namespace portolan::inspect {
 
 // lsmp's words (tasks 7.6), and BOOTSTRAP for the ports of our namespaces.
@@ -21,6 +23,7 @@ const char* right_key(uint32_t right);
 // A set of rights as users write them: "send,recv" or "dead"; 0: not understood.
 uint32_t parse_rights(const std::string& text);
 
+const char* guard_word(Guard guard);       // keys, mprotect, off
 std::string hex(uint64_t value);           // 0x103
 std::string port_word(uint64_t identity);  // p71, "-" for none
 std::string grouped(uint64_t value);       // 41,904

@@ -98,9 +98,6 @@ void Walk::walk_hold(uint32_t slot, const Hold& hold) {
       add_reference(object, holder);
       if (exists<Port>(object)) ports_[object].settles = true;
       break;
-    case kHoldPset:
-      add_pset(object, holder);
-      break;
     case kHoldSendRight:
       add_send(object, holder);
       break;
@@ -115,11 +112,6 @@ void Walk::walk_hold(uint32_t slot, const Hold& hold) {
       if (!exists<Task>(object))
         report_.add("S2", "thread slot ", slot, " holds task ", object, ", which does not exist");
       break;
-    case kHoldData: {
-      std::vector<const Data*> chunks;
-      walk_chain(object, 0, chunks);
-      break;
-    }
     default:
       report_.add("S2", "thread slot ", slot, " holds something of kind ", hold.kind.get());
       break;

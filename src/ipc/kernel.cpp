@@ -59,63 +59,54 @@ void finish_hold(Thread& self, ThreadSlot& victim, Hold& hold) {
     if (tasks(self).finish_hold != nullptr) tasks(self).finish_hold(self, hold);
     return;
   }
-  const unsigned zone = kind == kHoldKmsg   ? kZoneKmsg
-                        : kind == kHoldPset ? kZonePset
-                        : kind == kHoldData ? kZoneData
-                                            : kZonePort;
+  const unsigned zone = kind == kHoldKmsg ? kZoneKmsg : kZonePort;
   const bool sound = segment.plausible(zone, object) && segment.element(zone, object).allocated();
-  bool more = true;
-  while (more) {
-    const int code = transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
-      more = false;
-      if (!sound) {
-        txn.drop(hold);
-        return 0;
-      }
-      switch (kind) {
-        case kHoldKmsg:
-          txn.push_work(Handle<Kmsg>{object});
-          break;
-        case kHoldPort: {
-          Locked<Port> port = txn.lock(Handle<Port>{object});
-          port_release(txn, port);
-          break;
-        }
-        case kHoldPset: {
-          Locked<Pset> pset = txn.lock(Handle<Pset>{object});
-          pset_release(txn, pset);
-          break;
-        }
-        case kHoldData: {
-          uint32_t walk = hold.object;
-          for (unsigned i = 0; walk != 0 && i < kPendingMax / 2; i++) {
-            const Handle<Data> data{walk};
-            walk = segment.at(data).link;
-            txn.release(data);
-          }
-          txn.set(hold.object, walk);
-          more = walk != 0;
-          if (more) return 0;
-          break;
-        }
-        case kHoldSendRight:
-          naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND});
-          break;
-        case kHoldSendOnce:
-          naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND_ONCE});
-          break;
-        case kHoldReceive:
-          naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_RECEIVE});
-          break;
-        default:
-          break;
-      }
+  // Without memory nothing happens: whoever recovers this slot next tries again.
+  transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    if (!sound) {
       txn.drop(hold);
       return 0;
-    });
-    if (code != 0) return;  // no memory now: whoever recovers this slot next tries again
+    }
+    switch (kind) {
+      case kHoldKmsg:
+        txn.push_work(Handle<Kmsg>{object});
+        break;
+      case kHoldPort: {
+        Locked<Port> port = txn.lock(Handle<Port>{object});
+        port_release(txn, port);
+        break;
+      }
+      case kHoldSendRight:
+        naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND});
+        break;
+      case kHoldSendOnce:
+        naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_SEND_ONCE});
+        break;
+      case kHoldReceive:
+        naked_destroy(txn, {object, MACH_MSG_TYPE_PORT_RECEIVE});
+        break;
+      default:
+        break;
+    }
+    txn.drop(hold);
+    return 0;
+  });
+}
+
+}  // namespace
+
+void put_away(Thread& self) {
+  self.left_in_hand = false;
+  for (unsigned depth = self.slot().depth; depth < kFrames; depth++) {
+    for (Hold& hold : self.slot().frames[depth].holds) {
+      if (hold.kind < kHoldSendRight || hold.kind > kHoldLast) continue;
+      finish_hold(self, self.slot(), hold);
+      if (hold.kind != 0) self.left_in_hand = true;
+    }
   }
 }
+
+namespace {
 
 void finish_thread(Thread& self, ThreadSlot& victim) {
   if (tasks(self).finish_thread != nullptr) tasks(self).finish_thread(self, victim);

@@ -34,4 +34,9 @@ void install(Segment& segment, const Layers& layers);
 // ports. (The bootstrap namespace makes its own root.) KERN_SUCCESS or KERN_RESOURCE_SHORTAGE.
 kern_return_t make_roots(Thread& self);
 
+// At the end of a trap, when Thread::left_in_hand says so: destroys the naked rights that a failed call left
+// in hand because there was no memory for telling somebody of their end. What cannot be destroyed now either
+// is tried again at the end of the next trap; if the thread dies, recovery does it.
+void put_away(Thread& self);
+
 }  // namespace portolan::ipc

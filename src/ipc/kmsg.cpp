@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "ipc/notify.hpp"
+#include "segment/planted.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::ipc {
 
@@ -36,7 +38,7 @@ bool free_chain(Txn& txn, Cell<uint32_t>& head) {
 Cell<uint32_t>& body_word(const Segment& segment, const Kmsg& kmsg, uint32_t offset) {
   const uint8_t* bytes = kmsg.body_head != 0
                              ? chunk_at(segment, kmsg.body_head, offset).bytes + offset % kDataPayload
-                             : kmsg.inline_body + offset;
+                             : kmsg.inline_body + (offset < kKmsgInline ? offset : 0);
   return *reinterpret_cast<Cell<uint32_t>*>(const_cast<uint8_t*>(bytes));
 }
 
@@ -46,7 +48,9 @@ namespace {
 template <class Copy>
 bool each_piece(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t left, Copy&& copy) {
   if (left == 0) return true;
-  if (kmsg.body_head == 0) return copy(const_cast<uint8_t*>(kmsg.inline_body) + offset, left);
+  if (kmsg.body_head == 0)
+    return uint64_t{offset} + left <= kKmsgInline &&
+           copy(const_cast<uint8_t*>(kmsg.inline_body) + offset, left);
   uint32_t at = offset % kDataPayload;
   for (Data* chunk = &chunk_at(segment, kmsg.body_head, offset);;
        chunk = &segment.at(Handle<Data>{chunk->link})) {
@@ -63,7 +67,7 @@ bool copy_in(const Segment& segment, const Kmsg& kmsg, uint32_t offset, uint32_t
   return each_piece(segment, kmsg, offset, size, [&](uint8_t* bytes, uint32_t part) {
     const uint64_t at = from;
     from += part;
-    return user.copy_in(bytes, at, part);
+    return raw_copy_in(user, bytes, at, part);
   });
 }
 
@@ -152,10 +156,15 @@ Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux) {
   Handle<Kmsg> handle;
   const int code = transact(self, Needs{}.with<Kmsg>(), [&](Txn& txn) {
     handle = kmsg_make(txn, size, aux);
-    txn.hold(kHoldKmsg, handle.index);
+    if (!planted(Planted::forgotten_hold)) txn.hold(kHoldKmsg, handle.index);
     return 0;
   });
   if (code != 0) return {};
+  if (planted(Planted::forgotten_hold))
+    transact(self, Needs{}, [&](Txn& txn) {
+      txn.hold(kHoldKmsg, handle.index);
+      return 0;
+    });
   const uint32_t body = size - kHeaderSize + aux;
   if (body <= kKmsgInline) return handle;
   Kmsg& kmsg = self.segment().at(handle);

@@ -54,19 +54,29 @@ Handle<Kmsg> kmsg_alloc(Thread& self, uint32_t size, uint32_t aux = 0);
 // Steps 6 to 8 of messages 5.1 on a body copied in. MACH_MSG_SUCCESS or the code.
 mach_msg_return_t kmsg_check_descriptors(const Segment& segment, const Kmsg& kmsg);
 // Step 12: rights and memory of the body (messages 5.4). On error what was taken stays in the message.
-mach_msg_return_t kmsg_copyin_body(Thread& self, Handle<Space> space, Handle<Kmsg> kmsg, UserMemory& user);
+mach_msg_return_t kmsg_copyin_body(Thread& self, Target<Space> space, Handle<Kmsg> kmsg, UserMemory& user);
 
 // -- handing over
 // The body's rights and memory enter the space (messages 6.6); returns the special bits of what could not.
 // `guarded`: the receiver accepts guarded descriptors; `buffer` is where the message will lie. `back`: a
 // pseudo-receive.
-mach_msg_return_t kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Kmsg> kmsg, UserMemory& user,
-                                    bool guarded, uint64_t buffer, bool back);
+// `stuck`: for want of memory a right could neither be named nor destroyed. It stays in the message with all
+// that follows, to be destroyed with it once there is room; `array` is where the array lies that it is in.
+struct CopiedOut {
+  mach_msg_return_t bits = MACH_MSG_SUCCESS;
+  bool stuck = false;
+  uint64_t array = 0;
+};
+CopiedOut kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Kmsg> kmsg, UserMemory& user,
+                            bool guarded, uint64_t buffer, bool back);
+// In the user's copy of a message that is stuck: what stays reads as nothing. False: it cannot be written.
+bool kmsg_hide_rest(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t message,
+                    uint64_t array);
 
 // Runs a copyout transaction, growing the space when it has no room. `body` returns KERN_NO_SPACE to ask for
 // that.
 template <class Body>
-kern_return_t with_room(Thread& self, Handle<Space> space, Needs needs, Body&& body) {
+kern_return_t with_room(Thread& self, Target<Space> space, Needs needs, Body&& body) {
   for (;;) {
     const kern_return_t code = transact(self, needs, body);
     if (code != KERN_NO_SPACE) return code;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ipc/kmsg.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::ipc {
 
@@ -17,7 +18,7 @@ constexpr unsigned kChunksAtOnce = 8;
 uint32_t third_word(uint32_t old, uint32_t disposition) { return (old & 0xff00ffffu) | disposition << 16; }
 
 // One name becomes one naked right in `word`. Circular messages are marked.
-mach_msg_return_t take_right(Thread& self, Handle<Space> handle, Handle<Kmsg> message, Cell<uint32_t>& word,
+mach_msg_return_t take_right(Thread& self, Target<Space> handle, Handle<Kmsg> message, Cell<uint32_t>& word,
                              uint32_t disposition, auto&& finish) {
   Segment& segment = self.segment();
   Kmsg& kmsg = segment.at(message);
@@ -62,7 +63,7 @@ struct AllowAll {
   bool allows(Txn&, Entry&) const { return true; }
 };
 
-mach_msg_return_t take_port(Thread& self, Handle<Space> space, Handle<Kmsg> handle, const Descriptor& d) {
+mach_msg_return_t take_port(Thread& self, Target<Space> space, Handle<Kmsg> handle, const Descriptor& d) {
   Segment& segment = self.segment();
   Kmsg& kmsg = segment.at(handle);
   struct Finish : AllowAll {
@@ -81,7 +82,7 @@ mach_msg_return_t take_port(Thread& self, Handle<Space> space, Handle<Kmsg> hand
                     Finish(segment, kmsg, d));
 }
 
-mach_msg_return_t take_guarded(Thread& self, Handle<Space> space, Handle<Kmsg> handle, const Descriptor& d) {
+mach_msg_return_t take_guarded(Thread& self, Target<Space> space, Handle<Kmsg> handle, const Descriptor& d) {
   Segment& segment = self.segment();
   Kmsg& kmsg = segment.at(handle);
   struct Finish {
@@ -135,9 +136,9 @@ mach_msg_return_t capture(Thread& self, Kmsg& kmsg, const Descriptor& d, uint64_
       return 0;
     });
     if (code != 0) return MACH_MSG_VM_KERNEL;
-    for (Handle<Data> walk = first; walk; walk.index = segment.at(walk).link) {
+    for (Handle<Data> walk = first; walk && left != 0; walk.index = segment.at(walk).link) {
       const auto part = static_cast<uint32_t>(std::min<uint64_t>(left, kDataPayload));
-      if (!user.copy_in(segment.at(walk).bytes, from, part)) return MACH_SEND_INVALID_MEMORY;
+      if (!raw_copy_in(user, segment.at(walk).bytes, from, part)) return MACH_SEND_INVALID_MEMORY;
       segment.at(walk).used.init(part);
       from += part;
       left -= part;
@@ -169,7 +170,7 @@ mach_msg_return_t take_memory(Thread& self, Kmsg& kmsg, const Descriptor& d, Use
   return MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t take_array(Thread& self, Handle<Space> space, Handle<Kmsg> handle, const Descriptor& d,
+mach_msg_return_t take_array(Thread& self, Target<Space> space, Handle<Kmsg> handle, const Descriptor& d,
                              UserMemory& user) {
   Segment& segment = self.segment();
   Kmsg& kmsg = segment.at(handle);
@@ -245,7 +246,7 @@ mach_msg_return_t kmsg_check_descriptors(const Segment& segment, const Kmsg& kms
   return MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t kmsg_copyin_body(Thread& self, Handle<Space> space, Handle<Kmsg> handle, UserMemory& user) {
+mach_msg_return_t kmsg_copyin_body(Thread& self, Target<Space> space, Handle<Kmsg> handle, UserMemory& user) {
   Segment& segment = self.segment();
   Kmsg& kmsg = segment.at(handle);
   for (uint32_t i = 0; i < kmsg.descriptors; i++) {

@@ -2,6 +2,8 @@
 // The body of a message on its way out (messages 6.6), and back to a sender whose message was not taken
 // (messages 5.6). If we die here: the message is in a hold; `converted_out` and `array_out` say what has left
 // it.
+#include <string.h>
+
 #include <algorithm>
 
 #include "ipc/kmsg.hpp"
@@ -18,6 +20,9 @@ struct Out {
   bool guarded;
   uint64_t buffer;
   bool back;
+  // A right can be neither named nor destroyed for want of memory: it stays, with all that follows.
+  bool stuck = false;
+  uint64_t stuck_array = 0;  // where the array lies that it is in, if it is in one
 
   Segment& segment() const { return self.segment(); }
   Kmsg& kmsg() const { return segment().at(handle); }
@@ -37,7 +42,7 @@ void next_descriptor(Txn& txn, Kmsg& kmsg, const Descriptor& d) {
 // The right in `word` becomes a name there. `after` runs in the same transaction, also when the right could
 // not be named and was destroyed. Returns the special bits.
 template <class After>
-mach_msg_return_t give_right(const Out& out, Cell<uint32_t>& word, uint32_t disposition, After&& after) {
+mach_msg_return_t give_right(Out& out, Cell<uint32_t>& word, uint32_t disposition, After&& after) {
   Name name;
   const kern_return_t code = with_room(out.self, out.space, kNeeds, [&](Txn& txn) -> int {
     name = Name{word};
@@ -51,25 +56,26 @@ mach_msg_return_t give_right(const Out& out, Cell<uint32_t>& word, uint32_t disp
     return KERN_SUCCESS;
   });
   if (code == KERN_SUCCESS) return MACH_MSG_SUCCESS;
-  transact(out.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+  const int destroyed = transact(out.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
     const uint32_t port = word;
     naked_destroy(txn, {port, disposition});
     txn.set(word, MACH_PORT_NULL);
     after(txn, Name{});
     return 0;
   });
+  if (destroyed != 0) out.stuck = true;
   return right_bits(code);
 }
 
-mach_msg_return_t give_port(const Out& out, const Descriptor& d) {
+mach_msg_return_t give_port(Out& out, const Descriptor& d) {
   return give_right(out, out.word(d, 0), d.disposition,
                     [&](Txn& txn, Name) { next_descriptor(txn, out.kmsg(), d); });
 }
 
-mach_msg_return_t give_guarded(const Out& out, const Descriptor& d) {
+mach_msg_return_t give_guarded(Out& out, const Descriptor& d) {
   Cell<uint32_t>& word = out.word(d, 3);
   if (!out.guarded) {
-    transact(out.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    const int destroyed = transact(out.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
       const uint32_t port = word;
       naked_destroy(txn, {port, MACH_MSG_TYPE_PORT_RECEIVE});
       txn.set(word, MACH_PORT_NULL);
@@ -78,6 +84,10 @@ mach_msg_return_t give_guarded(const Out& out, const Descriptor& d) {
       next_descriptor(txn, out.kmsg(), d);
       return 0;
     });
+    if (destroyed != 0) {
+      out.stuck = true;
+      return MACH_MSG_IPC_KERNEL;
+    }
     settle(out.self);  // the port is gone before the next descriptor is looked at, whatever request it had
     return MACH_MSG_SUCCESS;
   }
@@ -101,11 +111,13 @@ mach_msg_return_t give_guarded(const Out& out, const Descriptor& d) {
 }
 
 // Copies a chain of Data to user memory; false: it cannot be written.
-bool copy_chain(const Out& out, uint32_t head, uint64_t to) {
-  for (Handle<Data> walk{head}; walk; walk.index = out.segment().at(walk).link) {
+bool copy_chain(const Out& out, uint32_t head, uint64_t to, uint64_t left) {
+  for (Handle<Data> walk{head}; walk && left != 0; walk.index = out.segment().at(walk).link) {
     Data& data = out.segment().at(walk);
-    if (!out.user.copy_out(to, data.bytes, data.used)) return false;
-    to += data.used;
+    const uint64_t part = std::min<uint64_t>({data.used, kDataPayload, left});
+    if (part == 0 || !out.user.copy_out(to, data.bytes, part)) return false;
+    to += part;
+    left -= part;
   }
   return true;
 }
@@ -147,7 +159,7 @@ mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
   uint64_t address = 0;
   if (d.count != 0) {
     address = out.user.map(d.count, offset_in_page(out, d));
-    const bool copied = address != 0 && copy_chain(out, d.word, address);
+    const bool copied = address != 0 && copy_chain(out, d.word, address, d.count);
     if (address != 0 && !copied) out.user.unmap(address, d.count);
     if (!copied) {
       finish_memory(out, d, 0, deallocate, d.copy, 0);
@@ -158,12 +170,20 @@ mach_msg_return_t give_memory(const Out& out, const Descriptor& d) {
   return MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t give_array(const Out& out, const Descriptor& d) {
+// The elements of an array that were not given out have no names.
+void hide_names(const Out& out, uint64_t address, uint32_t from, uint32_t to) {
+  constexpr mach_port_name_t kNone = MACH_PORT_NULL;
+  if (address == 0) return;
+  for (uint32_t i = from; i < to; i++)
+    out.user.copy_out(address + uint64_t{i} * sizeof kNone, &kNone, sizeof kNone);
+}
+
+mach_msg_return_t give_array(Out& out, const Descriptor& d) {
   mach_msg_return_t bits = MACH_MSG_SUCCESS;
   const uint64_t address = d.count == 0 ? 0 : out.user.map(size_t{d.count} * 4, 0);
   const bool lost = d.count != 0 && address == 0;
   Handle<Data> chunk{d.word};
-  for (uint32_t i = 0; i < d.count; i++) {
+  for (uint32_t i = 0; i < d.count && !out.stuck; i++) {
     const uint32_t at = i * 4 % kDataPayload;
     if (i != 0 && at == 0) chunk.index = out.segment().at(chunk).link;
     auto& word = *reinterpret_cast<Cell<uint32_t>*>(out.segment().at(chunk).bytes + at);
@@ -172,27 +192,33 @@ mach_msg_return_t give_array(const Out& out, const Descriptor& d) {
       bits |= give_right(out, word, d.disposition, step);
       continue;
     }
-    transact(out.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    const int destroyed = transact(out.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
       const uint32_t port = word;
       naked_destroy(txn, {port, d.disposition});
       step(txn, Name{});
       return 0;
     });
+    if (destroyed != 0) out.stuck = true;
   }
   if (lost) bits |= MACH_MSG_VM_SPACE;
-  if (address != 0) copy_chain(out, d.word, address);
+  if (address != 0) copy_chain(out, d.word, address, uint64_t{d.count} * sizeof(mach_port_name_t));
+  if (out.stuck) {
+    hide_names(out, address, out.kmsg().array_out, d.count);
+    out.stuck_array = address;
+    return bits | MACH_MSG_IPC_KERNEL;
+  }
   finish_memory(out, d, address, true, MACH_MSG_VIRTUAL_COPY, d.count);
   return bits;
 }
 
 }  // namespace
 
-mach_msg_return_t kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Kmsg> handle, UserMemory& user,
-                                    bool guarded, uint64_t buffer, bool back) {
-  const Out out{self, space, handle, user, guarded || back, buffer, back};
+CopiedOut kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Kmsg> handle, UserMemory& user,
+                            bool guarded, uint64_t buffer, bool back) {
+  Out out{self, space, handle, user, guarded || back, buffer, back};
   Kmsg& kmsg = out.kmsg();
   mach_msg_return_t bits = MACH_MSG_SUCCESS;
-  while (kmsg.converted_out < kmsg.converted_in) {
+  while (kmsg.converted_out < kmsg.converted_in && !out.stuck) {
     const Descriptor d = descriptor_at(self.segment(), kmsg, kmsg.edge_out);
     switch (d.type) {
       case MACH_MSG_PORT_DESCRIPTOR:
@@ -209,7 +235,25 @@ mach_msg_return_t kmsg_copyout_body(Thread& self, Handle<Space> space, Handle<Km
         break;
     }
   }
-  return bits;
+  return {bits, out.stuck, out.stuck_array};
+}
+
+bool kmsg_hide_rest(const Segment& segment, const Kmsg& kmsg, UserMemory& user, uint64_t message,
+                    uint64_t array) {
+  uint32_t offset = kmsg.edge_out;
+  for (uint32_t i = kmsg.converted_out; i < kmsg.converted_in; i++) {
+    const Descriptor d = descriptor_at(segment, kmsg, offset);
+    uint32_t words[4] = {0, 0, body_word(segment, kmsg, offset + 8), 0};
+    if (array != 0) {
+      memcpy(words, &array, sizeof array);
+      words[2] = (words[2] & 0xffff0000u) | MACH_MSG_VIRTUAL_COPY << 8 | 1;
+      words[3] = d.count;
+    }
+    if (!user.copy_out(message + kHeaderSize + offset, words, d.length)) return false;
+    offset += d.length;
+    array = 0;
+  }
+  return true;
 }
 
 }  // namespace portolan::ipc

@@ -112,6 +112,7 @@ struct ShortMessage {
 void put_message(ShortMessage& out, const Kmsg& kmsg, const mach_msg_header_t& header,
                  const mach_msg_max_trailer_t& trailer) {
   const uint32_t body = kmsg.size - kHeaderSize;
+  if (body > kKmsgInline) kernel_panic("a message is longer than its body");
   memcpy(out.bytes, &header, kHeaderSize);
   memcpy(out.bytes + kHeaderSize, kmsg.inline_body, body);
   // All that a trailer can be, for that is quicker than as much of it as there is.
@@ -341,15 +342,28 @@ kern_return_t copyout_header(const Receive& receive, Handle<Kmsg> handle, Header
 // right is used up as usual.
 void finish_bare(const Receive& receive, Handle<Kmsg> handle, HeaderOut& out) {
   Kmsg& kmsg = receive.segment().at(handle);
-  transact(receive.self, kDropNeeds.with<Kmsg>(2), [&](Txn& txn) {
+  const uint32_t reply = kmsg.local;
+  const int code = transact(receive.self, kDropNeeds.with<Kmsg>(2), [&](Txn& txn) {
     out = HeaderOut{};
-    const uint32_t reply = kmsg.local;
     if (!Name{reply}.valid()) out.remote = Name{reply};
     finish_destination(txn, receive, kmsg, out);
     naked_destroy(txn, {reply, MACH_MSGH_BITS_LOCAL(kmsg.bits)});
     txn.set(kmsg.flags, kmsg.flags & ~kKmsgHeaderTaken);
     txn.set(kmsg.remote, kRightNull);
     txn.set(kmsg.local, kRightNull);
+    return 0;
+  });
+  if (code == 0) return;
+  // Without memory the reply right stays, to be destroyed with the message once there is room, and so does
+  // the destination's if somebody has to be told of its end.
+  transact(receive.self, Needs{}, [&](Txn& txn) {
+    out = HeaderOut{};
+    if (!Name{reply}.valid()) out.remote = Name{reply};
+    Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
+    const bool ours = !port->is(kPortInTransit) && port->receiver == receive.space.index;
+    if (MACH_MSGH_BITS_REMOTE(kmsg.bits) != MACH_MSG_TYPE_PORT_SEND && port->active() && !ours) return 0;
+    finish_destination(txn, receive, kmsg, out);
+    txn.set(kmsg.remote, kRightNull);
     return 0;
   });
 }
@@ -382,6 +396,7 @@ mach_msg_return_t deliver_bare(const Receive& receive, Handle<Kmsg> handle, mach
 bool copy_message(const Receive& receive, const Kmsg& kmsg, const mach_msg_header_t& header,
                   const mach_msg_max_trailer_t& trailer) {
   const ReceiveArguments& a = receive.arguments;
+  if (uint64_t{kmsg.size} + trailer.msgh_trailer_size > a.size) return false;
   if (kmsg.body_head == 0) {
     ShortMessage out;
     put_message(out, kmsg, header, trailer);
@@ -405,11 +420,12 @@ mach_msg_return_t deliver(const Receive& receive, Handle<Kmsg> handle) {
   if (named != KERN_SUCCESS) {
     code = deliver_bare(receive, handle, MACH_RCV_HEADER_ERROR | right_bits(named));
   } else {
-    mach_msg_return_t bits = MACH_MSG_SUCCESS;
+    const uint64_t buffer = receive.arguments.buffer;
+    CopiedOut body;
     if (kmsg.converted_in != 0)
-      bits = kmsg_copyout_body(self, receive.space, handle, receive.user,
-                               (option & MACH_RCV_GUARDED_DESC) != 0, receive.arguments.buffer, false);
-    if (bits != MACH_MSG_SUCCESS) code = MACH_RCV_BODY_ERROR | bits;
+      body = kmsg_copyout_body(self, receive.space, handle, receive.user,
+                               (option & MACH_RCV_GUARDED_DESC) != 0, buffer, false);
+    if (body.bits != MACH_MSG_SUCCESS) code = MACH_RCV_BODY_ERROR | body.bits;
     const uint32_t trailer = trailer_size(option);
     if (!copy_message(receive, kmsg, make_header(kmsg, kmsg.size, out),
                       make_trailer(kmsg, trailer, out.context, false)))
@@ -417,7 +433,12 @@ mach_msg_return_t deliver(const Receive& receive, Handle<Kmsg> handle) {
     if (receive.arguments.aux_size != 0 &&
         !aux_copy_out(self.segment(), kmsg, receive.user, receive.arguments.aux))
       code = MACH_RCV_INVALID_DATA;
-    kmsg_free(self, handle);
+    if (body.stuck) {
+      kmsg_hide_rest(self.segment(), kmsg, receive.user, buffer, body.array);
+      kmsg_destroy(self, handle);
+    } else {
+      kmsg_free(self, handle);
+    }
   }
   return code;
 }

@@ -2,13 +2,12 @@
 // The send half: messages 5, in the order of its checks. A short, simple message is made, takes its rights
 // and is posted in one transaction; any other is made first and held until then. If we die here: what is held
 // recovery destroys.
-#include <string.h>
-
 #include "ipc/kernel.hpp"
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
 #include "ipc/notify.hpp"
 #include "segment/futex.hpp"
+#include "segment/raw.hpp"
 #include "segment/wait.hpp"
 
 namespace portolan::ipc {
@@ -119,7 +118,7 @@ void stamp(const Send& send, Kmsg& kmsg) {
 Kmsg& kmsg_in_hand(Txn& txn, Send& send) {
   if (!send.is_held) {
     send.handle = kmsg_make(txn, send.arguments.size);
-    memcpy(send.kmsg().inline_body, send.bytes.body, send.arguments.size - kHeaderSize);
+    raw_copy(send.kmsg().inline_body, send.bytes.body, send.arguments.size - kHeaderSize);
   }
   Kmsg& kmsg = send.kmsg();
   kmsg.id.init(send.header().msgh_id);
@@ -250,7 +249,7 @@ mach_msg_return_t make_message(Send& send, uint32_t descriptors) {
   send.is_held = true;
   Kmsg& kmsg = send.kmsg();
   if (send.is_short())
-    memcpy(kmsg.inline_body, send.bytes.body, a.size - kHeaderSize);
+    raw_copy(kmsg.inline_body, send.bytes.body, a.size - kHeaderSize);
   else if (!body_copy_in(send.segment(), kmsg, send.user, a.buffer + kHeaderSize))
     return MACH_SEND_INVALID_DATA;
   if (send.aux() != 0 && !aux_copy_in(send.segment(), kmsg, send.user, a.given->aux))
@@ -386,6 +385,7 @@ mach_msg_return_t wait_for_room(const Send& send, bool& destroyed) {
 mach_msg_return_t give_back(const Send& send, mach_msg_return_t code) {
   Kmsg& kmsg = send.kmsg();
   mach_msg_return_t bits = MACH_MSG_SUCCESS;
+  bool stuck = false;  // something in it can be neither given back nor destroyed, for want of memory
   mach_port_name_t names[2] = {MACH_PORT_NULL, MACH_PORT_NULL};
   for (unsigned i = 0; i < 2; i++) {
     Cell<uint32_t>& word = i == 0 ? kmsg.remote : kmsg.local;
@@ -405,14 +405,17 @@ mach_msg_return_t give_back(const Send& send, mach_msg_return_t code) {
     if (copied == KERN_SUCCESS) continue;
     names[i] = MACH_PORT_NULL;
     bits |= right_bits(copied);
-    transact(send.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    const int destroyed = transact(send.self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
       const uint32_t port = word;
       naked_destroy(txn, {port, disposition});
       txn.set(word, kRightNull);
       return 0;
     });
+    stuck |= destroyed != 0;
   }
-  bits |= kmsg_copyout_body(send.self, send.space, send.handle, send.user, true, send.arguments.buffer, true);
+  const CopiedOut body =
+      kmsg_copyout_body(send.self, send.space, send.handle, send.user, true, send.arguments.buffer, true);
+  bits |= body.bits;
   mach_msg_header_t header = send.header();
   header.msgh_bits = kmsg.bits;
   header.msgh_size = kmsg.size;
@@ -420,7 +423,11 @@ mach_msg_return_t give_back(const Send& send, mach_msg_return_t code) {
   header.msgh_local_port = names[1];
   if (send.user.copy_out(send.arguments.buffer, &header, sizeof header))
     body_copy_out(send.segment(), kmsg, send.user, send.arguments.buffer + kHeaderSize);
-  kmsg_free(send.self, send.handle);
+  if (body.stuck) kmsg_hide_rest(send.segment(), kmsg, send.user, send.arguments.buffer, body.array);
+  if (stuck || body.stuck)
+    kmsg_destroy(send.self, send.handle);
+  else
+    kmsg_free(send.self, send.handle);
   return code | bits;
 }
 

@@ -40,7 +40,7 @@ bool can_allocate(mach_port_right_t right) {
 
 // Runs an operation on the entry that a name denotes.
 template <class Body>
-kern_return_t on_entry(Thread& self, Handle<Space> handle, Name name, Needs needs, Body&& body) {
+kern_return_t on_entry(Thread& self, Target<Space> handle, Name name, Needs needs, Body&& body) {
   return transact(self, needs, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
     if (space->state != kSpaceActive) return KERN_INVALID_TASK;
@@ -63,7 +63,7 @@ kern_return_t lookup_receive(Txn& txn, Locked<Space>& space, Name name, Entry*& 
   return KERN_SUCCESS;
 }
 
-kern_return_t port_allocate(Thread& self, Handle<Space> handle, mach_port_right_t right, Name& name) {
+kern_return_t port_allocate(Thread& self, Target<Space> handle, mach_port_right_t right, Name& name) {
   if (!can_allocate(right)) return KERN_INVALID_VALUE;
   return with_room(self, handle, kMakeNeeds, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
@@ -75,11 +75,11 @@ kern_return_t port_allocate(Thread& self, Handle<Space> handle, mach_port_right_
   });
 }
 
-kern_return_t port_allocate_name(Thread& self, Handle<Space> handle, mach_port_right_t right, Name& name) {
+kern_return_t port_allocate_name(Thread& self, Target<Space> handle, mach_port_right_t right, Name& name) {
   if (!name.valid()) return KERN_INVALID_VALUE;
   if (!can_allocate(right)) return KERN_INVALID_VALUE;
   if (right == MACH_PORT_RIGHT_DEAD_NAME) return port_allocate(self, handle, right, name);
-  if (name.index() > self.segment().at(handle).table_limit) return KERN_NO_SPACE;
+  if (name.index() > self.segment().at(handle.handle).table_limit) return KERN_NO_SPACE;
   if ((name.value & 3) != 3) return KERN_INVALID_VALUE;
   if (name.index() == 0) return KERN_FAILURE;
   const kern_return_t grown = space_grow_to(self, handle, name.index());
@@ -96,7 +96,7 @@ kern_return_t port_allocate_name(Thread& self, Handle<Space> handle, mach_port_r
   });
 }
 
-kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_right_t right,
+kern_return_t port_allocate_full(Thread& self, Target<Space> space, mach_port_right_t right,
                                  mach_port_qos_t& qos, Name& name) {
   if (qos.name && !name.valid()) return KERN_INVALID_VALUE;
   if (qos.prealloc) {
@@ -107,7 +107,7 @@ kern_return_t port_allocate_full(Thread& self, Handle<Space> space, mach_port_ri
   return qos.name ? port_allocate_name(self, space, right, name) : port_allocate(self, space, right, name);
 }
 
-kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port_options_t& options,
+kern_return_t port_construct(Thread& self, Target<Space> handle, const mach_port_options_t& options,
                              uint64_t context, Name& name) {
   const uint32_t flags = options.flags;
   constexpr uint32_t kKinds = MPO_SERVICE_PORT | MPO_CONNECTION_PORT | MPO_TG_BLOCK_TRACKING;
@@ -147,7 +147,7 @@ kern_return_t port_construct(Thread& self, Handle<Space> handle, const mach_port
   });
 }
 
-kern_return_t port_destruct(Thread& self, Handle<Space> space, Name name, mach_port_delta_t srdelta,
+kern_return_t port_destruct(Thread& self, Target<Space> space, Name name, mach_port_delta_t srdelta,
                             uint64_t guard) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
@@ -155,21 +155,21 @@ kern_return_t port_destruct(Thread& self, Handle<Space> space, Name name, mach_p
   });
 }
 
-kern_return_t port_deallocate(Thread& self, Handle<Space> space, Name name) {
+kern_return_t port_deallocate(Thread& self, Target<Space> space, Name name) {
   if (!name.valid()) return KERN_SUCCESS;
   return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
     return right_dealloc(txn, locked, name, entry);
   });
 }
 
-kern_return_t port_destroy_name(Thread& self, Handle<Space> space, Name name) {
+kern_return_t port_destroy_name(Thread& self, Target<Space> space, Name name) {
   if (!name.valid()) return KERN_SUCCESS;
   return on_entry(self, space, name, kRightNeeds, [&](Txn& txn, Locked<Space>& locked, Entry& entry) -> int {
     return right_destroy(txn, locked, name, entry);
   });
 }
 
-kern_return_t port_mod_refs(Thread& self, Handle<Space> space, Name name, mach_port_right_t right,
+kern_return_t port_mod_refs(Thread& self, Target<Space> space, Name name, mach_port_right_t right,
                             mach_port_delta_t delta) {
   if (right >= MACH_PORT_RIGHT_NUMBER) return KERN_INVALID_VALUE;
   if (!name.valid()) {
@@ -194,7 +194,7 @@ bool is_right(const NakedRight& right) { return right.port != kRightNull && righ
 
 }  // namespace
 
-kern_return_t right_take(Thread& self, Handle<Space> handle, Name name, uint32_t disposition,
+kern_return_t right_take(Thread& self, Target<Space> handle, Name name, uint32_t disposition,
                          NakedRight& right) {
   for (;;) {
     Ref<Port> busy;
@@ -214,21 +214,29 @@ kern_return_t right_take(Thread& self, Handle<Space> handle, Name name, uint32_t
   }
 }
 
-kern_return_t right_take_sent(Thread& self, Handle<Space> handle, Name name, uint32_t disposition,
+kern_return_t right_take_sent(Thread& self, Target<Space> handle, Name name, uint32_t disposition,
                               NakedRight& right) {
   right = {name.value == MACH_PORT_DEAD ? kRightDead : kRightNull, received_disposition(disposition)};
   if (!name.valid()) return KERN_SUCCESS;
   const kern_return_t taken = right_take(self, handle, name, disposition, right);
-  return taken == KERN_SUCCESS || taken == KERN_INVALID_TASK ? taken : MACH_SEND_INVALID_RIGHT;
+  switch (taken) {
+    case KERN_SUCCESS:
+    case KERN_INVALID_TASK:
+    case KERN_RESOURCE_SHORTAGE:
+      return taken;
+    default:
+      return MACH_SEND_INVALID_RIGHT;
+  }
 }
 
 void right_drop(Thread& self, const NakedRight& right) {
   if (!is_right(right)) return;
-  transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+  const int code = transact(self, kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
     right_leaves_hand(txn, {right});
     naked_destroy(txn, right);
     return 0;
   });
+  if (code != 0) self.left_in_hand = true;
 }
 
 void right_leaves_hand(Txn& txn, const RightInHand& in_hand) {
@@ -238,11 +246,11 @@ void right_leaves_hand(Txn& txn, const RightInHand& in_hand) {
     txn.drop(*txn.find_hold(hold_kind(in_hand.right.disposition), in_hand.right.port));
 }
 
-kern_return_t port_insert_naked(Thread& self, Handle<Space> handle, Name name, const RightInHand& in_hand) {
+kern_return_t port_insert_naked(Thread& self, Target<Space> handle, Name name, const RightInHand& in_hand) {
   const NakedRight& right = in_hand.right;
   if (!name.valid()) return KERN_INVALID_VALUE;
   if (!is_right(right)) return KERN_INVALID_CAPABILITY;
-  if (name.index() > self.segment().at(handle).table_limit) return KERN_NO_SPACE;
+  if (name.index() > self.segment().at(handle.handle).table_limit) return KERN_NO_SPACE;
   if ((name.value & 3) != 3) return KERN_INVALID_VALUE;
   if (name.index() == 0) return KERN_FAILURE;
   const kern_return_t grown = space_grow_to(self, handle, name.index());
@@ -263,11 +271,11 @@ kern_return_t port_insert_naked(Thread& self, Handle<Space> handle, Name name, c
   });
 }
 
-kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, Handle<Space> from, Name poly,
+kern_return_t port_insert_right(Thread& self, Target<Space> handle, Name name, Handle<Space> from, Name poly,
                                 mach_msg_type_name_t disposition) {
   NakedRight right;
   kern_return_t code = KERN_SUCCESS;
-  if (!(handle == from)) {
+  if (!(handle.handle == from)) {
     code = right_take_sent(self, from, poly, disposition, right);
   } else if (!poly.valid()) {
     return KERN_INVALID_NAME;
@@ -287,7 +295,7 @@ kern_return_t port_insert_right(Thread& self, Handle<Space> handle, Name name, H
   return code;
 }
 
-kern_return_t port_extract_right(Thread& self, Handle<Space> handle, Name name,
+kern_return_t port_extract_right(Thread& self, Target<Space> handle, Name name,
                                  mach_msg_type_name_t disposition, Handle<Space> to, Name& out,
                                  mach_msg_type_name_t& type) {
   if (!MACH_MSG_TYPE_PORT_ANY(disposition)) return KERN_INVALID_VALUE;

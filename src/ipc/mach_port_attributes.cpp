@@ -15,7 +15,7 @@ namespace portolan::ipc {
 namespace {
 
 template <class Body>
-kern_return_t on_receive(Thread& self, Handle<Space> handle, Name name, Body&& body) {
+kern_return_t on_receive(Thread& self, Target<Space> handle, Name name, Body&& body) {
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
     Entry* entry = nullptr;
@@ -50,7 +50,7 @@ mach_port_status_t status_of(const Locked<Port>& port) {
 
 }  // namespace
 
-kern_return_t port_get_attributes(Thread& self, Handle<Space> handle, Name name, mach_port_flavor_t flavor,
+kern_return_t port_get_attributes(Thread& self, Target<Space> handle, Name name, mach_port_flavor_t flavor,
                                   integer_t* info, mach_msg_type_number_t& count) {
   uint32_t needed = 0;
   switch (flavor) {
@@ -102,27 +102,26 @@ kern_return_t port_get_attributes(Thread& self, Handle<Space> handle, Name name,
   });
 }
 
-kern_return_t port_set_attributes(Thread& self, Handle<Space> handle, Name name, mach_port_flavor_t flavor,
+kern_return_t port_set_attributes(Thread& self, Target<Space> handle, Name name, mach_port_flavor_t flavor,
                                   const integer_t* info, mach_msg_type_number_t count) {
   if (flavor == MACH_PORT_LIMITS_INFO) {
     if (count < 1) return KERN_FAILURE;
     const auto limit = static_cast<uint32_t>(info[0]);
     if (limit > MACH_PORT_QLIMIT_MAX) return KERN_INVALID_VALUE;
-    kern_return_t code = on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
-      txn.set(port->qlimit, limit);
-      mqueue_promise_slots(txn, port, kWaitersAtOnce);
-      return KERN_SUCCESS;
-    });
-    // Whoever still waits although there is room now is promised a slot in turn.
-    for (bool more = code == KERN_SUCCESS; more;) {
-      more = false;
-      on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
+    // Whoever waits for room is promised a slot, some at a time: meanwhile the queue is as long as it is
+    // full.
+    for (bool begun = false;; begun = true) {
+      bool more = false;
+      const kern_return_t code = on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
+        const uint32_t filled = port->msgcount + kWaitersAtOnce;
+        more = port->sender_head != 0 && filled < limit;
+        txn.set(port->qlimit, more ? filled : limit);
         mqueue_promise_slots(txn, port, kWaitersAtOnce);
-        more = port->sender_head != 0 && port->msgcount < port->qlimit;
         return KERN_SUCCESS;
       });
+      if (code != KERN_SUCCESS) return begun ? KERN_SUCCESS : code;
+      if (!more) return code;
     }
-    return code;
   }
   switch (flavor) {  // what is no flavor is said before the name is looked at
     case MACH_PORT_DNREQUESTS_SIZE:
@@ -153,7 +152,7 @@ kern_return_t port_set_attributes(Thread& self, Handle<Space> handle, Name name,
   });
 }
 
-kern_return_t port_assert_attributes(Thread& self, Handle<Space> handle, Name name, mach_port_flavor_t flavor,
+kern_return_t port_assert_attributes(Thread& self, Target<Space> handle, Name name, mach_port_flavor_t flavor,
                                      uint64_t guard, mach_msg_type_number_t count) {
   if (flavor != MACH_PORT_GUARD_INFO) return KERN_INVALID_ARGUMENT;
   if (count < MACH_PORT_GUARD_INFO_COUNT) return KERN_FAILURE;
@@ -163,28 +162,28 @@ kern_return_t port_assert_attributes(Thread& self, Handle<Space> handle, Name na
   });
 }
 
-kern_return_t port_set_mscount(Thread& self, Handle<Space> handle, Name name, mach_port_mscount_t mscount) {
+kern_return_t port_set_mscount(Thread& self, Target<Space> handle, Name name, mach_port_mscount_t mscount) {
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     txn.set(port->mscount, mscount);
     return KERN_SUCCESS;
   });
 }
 
-kern_return_t port_set_seqno(Thread& self, Handle<Space> handle, Name name, mach_port_seqno_t seqno) {
+kern_return_t port_set_seqno(Thread& self, Target<Space> handle, Name name, mach_port_seqno_t seqno) {
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     txn.set(port->seqno, seqno);
     return KERN_SUCCESS;
   });
 }
 
-kern_return_t port_get_context(Thread& self, Handle<Space> handle, Name name, uint64_t& context) {
+kern_return_t port_get_context(Thread& self, Target<Space> handle, Name name, uint64_t& context) {
   return on_receive(self, handle, name, [&](Txn&, Locked<Port>& port) -> int {
     context = port->is(kPortStrict) ? 0 : port->context.get();
     return KERN_SUCCESS;
   });
 }
 
-kern_return_t port_set_context(Thread& self, Handle<Space> handle, Name name, uint64_t context) {
+kern_return_t port_set_context(Thread& self, Target<Space> handle, Name name, uint64_t context) {
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     if (port->is(kPortStrict)) return KERN_INVALID_ARGUMENT;
     txn.set(port->context, context);
@@ -192,7 +191,7 @@ kern_return_t port_set_context(Thread& self, Handle<Space> handle, Name name, ui
   });
 }
 
-kern_return_t port_guard(Thread& self, Handle<Space> handle, Name name, uint64_t guard, uint64_t flags) {
+kern_return_t port_guard(Thread& self, Target<Space> handle, Name name, uint64_t guard, uint64_t flags) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     if (port->context != 0) return KERN_INVALID_ARGUMENT;
@@ -205,7 +204,7 @@ kern_return_t port_guard(Thread& self, Handle<Space> handle, Name name, uint64_t
   });
 }
 
-kern_return_t port_unguard(Thread& self, Handle<Space> handle, Name name, uint64_t guard) {
+kern_return_t port_unguard(Thread& self, Target<Space> handle, Name name, uint64_t guard) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     if (!port->is(kPortGuarded) || port->context != guard) return KERN_INVALID_ARGUMENT;
@@ -215,7 +214,7 @@ kern_return_t port_unguard(Thread& self, Handle<Space> handle, Name name, uint64
   });
 }
 
-kern_return_t port_swap_guard(Thread& self, Handle<Space> handle, Name name, uint64_t old_guard,
+kern_return_t port_swap_guard(Thread& self, Target<Space> handle, Name name, uint64_t old_guard,
                               uint64_t new_guard) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
@@ -226,7 +225,7 @@ kern_return_t port_swap_guard(Thread& self, Handle<Space> handle, Name name, uin
   });
 }
 
-kern_return_t port_peek(Thread& self, Handle<Space> handle, Name name, uint32_t seqno, Peeked& peeked) {
+kern_return_t port_peek(Thread& self, Target<Space> handle, Name name, uint32_t seqno, Peeked& peeked) {
   return on_receive(self, handle, name, [&](Txn& txn, Locked<Port>& port) -> int {
     const uint32_t skip = seqno == 0 ? 0 : seqno - port->seqno;
     uint32_t walk = port->queue_head;
@@ -257,7 +256,7 @@ kern_return_t port_peek(Thread& self, Handle<Space> handle, Name name, uint32_t 
   });
 }
 
-kern_return_t port_peek_trailer(Thread& self, Handle<Space> space, Name name, mach_msg_trailer_type_t type,
+kern_return_t port_peek_trailer(Thread& self, Target<Space> space, Name name, mach_msg_trailer_type_t type,
                                 uint32_t seqno, Peeked& peeked, mach_msg_audit_trailer_t& trailer,
                                 uint32_t& room) {
   static constexpr uint32_t kSizes[] = {8, 12, 20, 52};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ipc/mach_port.hpp"
+#include "segment/steps.hpp"
 
 namespace portolan::ipc {
 
@@ -38,7 +39,7 @@ uint32_t urefs_of(const Entry& entry) {
 
 }  // namespace
 
-kern_return_t port_type(Thread& self, Handle<Space> handle, Name name, mach_port_type_t& type) {
+kern_return_t port_type(Thread& self, Target<Space> handle, Name name, mach_port_type_t& type) {
   if (name.value == MACH_PORT_NULL) return KERN_INVALID_NAME;
   if (name.value == MACH_PORT_DEAD) {
     type = MACH_PORT_TYPE_DEAD_NAME;
@@ -55,7 +56,7 @@ kern_return_t port_type(Thread& self, Handle<Space> handle, Name name, mach_port
   });
 }
 
-kern_return_t port_get_refs(Thread& self, Handle<Space> handle, Name name, mach_port_right_t right,
+kern_return_t port_get_refs(Thread& self, Target<Space> handle, Name name, mach_port_right_t right,
                             mach_port_urefs_t& refs) {
   if (right >= MACH_PORT_RIGHT_NUMBER) return KERN_INVALID_VALUE;
   if (!name.valid()) {
@@ -77,7 +78,7 @@ kern_return_t port_get_refs(Thread& self, Handle<Space> handle, Name name, mach_
   });
 }
 
-kern_return_t port_kobject(Thread& self, Handle<Space> handle, Name name, natural_t& type) {
+kern_return_t port_kobject(Thread& self, Target<Space> handle, Name name, natural_t& type) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
@@ -91,7 +92,7 @@ kern_return_t port_kobject(Thread& self, Handle<Space> handle, Name name, natura
   });
 }
 
-kern_return_t port_get_srights(Thread& self, Handle<Space> handle, Name name, mach_port_rights_t& srights) {
+kern_return_t port_get_srights(Thread& self, Target<Space> handle, Name name, mach_port_rights_t& srights) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
@@ -103,7 +104,7 @@ kern_return_t port_get_srights(Thread& self, Handle<Space> handle, Name name, ma
   });
 }
 
-kern_return_t port_dnrequest_info(Thread& self, Handle<Space> handle, Name name, unsigned& total,
+kern_return_t port_dnrequest_info(Thread& self, Target<Space> handle, Name name, unsigned& total,
                                   unsigned& used) {
   if (!name.valid()) return KERN_INVALID_NAME;
   return transact(self, Needs{}, [&](Txn& txn) -> int {
@@ -118,7 +119,7 @@ kern_return_t port_dnrequest_info(Thread& self, Handle<Space> handle, Name name,
   });
 }
 
-kern_return_t space_basic_info(Thread& self, Handle<Space> handle, ipc_info_space_basic_t& info) {
+kern_return_t space_basic_info(Thread& self, Target<Space> handle, ipc_info_space_basic_t& info) {
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
     if (space->state != kSpaceActive) return KERN_INVALID_TASK;
@@ -130,7 +131,7 @@ kern_return_t space_basic_info(Thread& self, Handle<Space> handle, ipc_info_spac
   });
 }
 
-kern_return_t space_scan(Thread& self, Handle<Space> handle, uint32_t first, NameInfo* out, uint32_t room,
+kern_return_t space_scan(Thread& self, Target<Space> handle, uint32_t first, NameInfo* out, uint32_t room,
                          uint32_t& filled, uint32_t& size, bool notice_deaths) {
   // One short section for a few entries at a time; the caller goes on from `first + filled`.
   constexpr uint32_t kAtOnce = 16;
@@ -141,7 +142,7 @@ kern_return_t space_scan(Thread& self, Handle<Space> handle, uint32_t first, Nam
     size = space->table_size;
     filled = 0;
     for (uint32_t index = first; index < size && filled < std::min(room, kAtOnce); index++, filled++) {
-      Entry& entry = entry_at(segment, handle, index);
+      Entry& entry = entry_at(segment, space.handle(), index);
       NameInfo& info = out[filled];
       const bool plain = entry.type() != 0 && !entry.has(kTypePset);
       if (notice_deaths && plain) right_check(txn, space, entry);
@@ -162,7 +163,7 @@ kern_return_t space_scan(Thread& self, Handle<Space> handle, uint32_t first, Nam
   });
 }
 
-kern_return_t set_scan(Thread& self, Handle<Space> handle, Name set, mach_port_name_t* out, uint32_t room,
+kern_return_t set_scan(Thread& self, Target<Space> handle, Name set, mach_port_name_t* out, uint32_t room,
                        uint32_t& count) {
   if (!set.valid()) return KERN_INVALID_RIGHT;
   return transact(self, Needs{}, [&](Txn& txn) -> int {
@@ -177,7 +178,9 @@ kern_return_t set_scan(Thread& self, Handle<Space> handle, Name set, mach_port_n
     const Segment& segment = txn.segment();
     Locked<Pset> pset = txn.lock(Handle<Pset>{entry->object});
     count = 0;
+    Steps steps(segment, kZoneLink);
     for (uint32_t walk = pset->members; walk != 0; walk = segment.at(Handle<Link>{walk}).set_next) {
+      steps.step();
       const Port& port = segment.at(Handle<Port>{segment.at(Handle<Link>{walk}).port});
       if (!port.active()) continue;  // it leaves the set as it dies
       if (count < room) out[count] = port.receiver_name;

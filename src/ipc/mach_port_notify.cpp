@@ -16,7 +16,7 @@ constexpr uint32_t kSlotsMax = 131072;
 
 // What a request is about, with the notify right as a naked send-once right in hand, or none to cancel.
 struct Ask {
-  Handle<Space> space;
+  Target<Space> space;
   Name name;
   mach_msg_id_t id;
   mach_port_mscount_t sync;
@@ -109,7 +109,7 @@ void watch(Txn& txn, Locked<Port>& port, Entry& entry, const Ask& ask, uint32_t 
   request.work.init(0);
   request.state.init(state == kRequestArmed ? kRequestDelayed : state);
   request.port.init(port.handle().index);
-  request.space.init(ask.space.index);
+  request.space.init(ask.space.handle.index);
   request.name.init(ask.name.value);
   request.notify.init(ask.notify);
   request.kmsg.init(keep_message(txn, kKmsgReserved, 0).index);
@@ -181,7 +181,7 @@ bool known(mach_msg_id_t id) {
 
 }  // namespace
 
-kern_return_t port_request_notification_naked(Thread& self, Handle<Space> handle, Name name, mach_msg_id_t id,
+kern_return_t port_request_notification_naked(Thread& self, Target<Space> handle, Name name, mach_msg_id_t id,
                                               mach_port_mscount_t sync, const RightInHand& notify,
                                               uint32_t& previous) {
   previous = kRightNull;
@@ -211,14 +211,14 @@ bool is_send_once(mach_msg_type_name_t disposition) {
 
 }  // namespace
 
-kern_return_t port_request_notification(Thread& self, Handle<Space> handle, Name name, mach_msg_id_t id,
+kern_return_t port_request_notification(Thread& self, Target<Space> handle, Name name, mach_msg_id_t id,
                                         mach_port_mscount_t sync, Handle<Space> from, Name notify,
                                         mach_msg_type_name_t disposition, Name& previous) {
   previous = Name{};
   if (notify.value == MACH_PORT_DEAD) return KERN_INVALID_CAPABILITY;
   // The direct entry serves the own space and a right that is send-once; what it leaves is a request
   // (ports 6.2).
-  const bool direct = handle == from && notify.valid() && is_send_once(disposition);
+  const bool direct = handle.handle == from && notify.valid() && is_send_once(disposition);
   NakedRight right;
   kern_return_t code = direct ? right_take(self, from, notify, disposition, right)
                               : right_take_sent(self, from, notify, disposition, right);

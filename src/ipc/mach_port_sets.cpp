@@ -5,6 +5,7 @@
 #include "ipc/mach_port.hpp"
 #include "ipc/mqueue.hpp"
 #include "ipc/pset.hpp"
+#include "segment/steps.hpp"
 
 namespace portolan::ipc {
 
@@ -23,7 +24,7 @@ kern_return_t lookup_two(Txn& txn, Locked<Space>& space, Name name, Name set, En
 
 }  // namespace
 
-kern_return_t port_insert_member(Thread& self, Handle<Space> handle, Name name, Name set) {
+kern_return_t port_insert_member(Thread& self, Target<Space> handle, Name name, Name set) {
   if (!name.valid() || !set.valid()) return KERN_INVALID_RIGHT;
   return transact(self, Needs{}.with<Link>(), [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
@@ -40,7 +41,7 @@ kern_return_t port_insert_member(Thread& self, Handle<Space> handle, Name name, 
   });
 }
 
-kern_return_t port_extract_member(Thread& self, Handle<Space> handle, Name name, Name set) {
+kern_return_t port_extract_member(Thread& self, Target<Space> handle, Name name, Name set) {
   if (!name.valid() || !set.valid()) return KERN_INVALID_RIGHT;
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Space> space = txn.lock(handle);
@@ -57,7 +58,7 @@ kern_return_t port_extract_member(Thread& self, Handle<Space> handle, Name name,
 }
 
 // Out of all sets but `keep`; several transactions where a port is in many.
-static kern_return_t leave_sets(Thread& self, Handle<Space> handle, Name name, Name keep_name,
+static kern_return_t leave_sets(Thread& self, Target<Space> handle, Name name, Name keep_name,
                                 bool& was_member) {
   bool more = true;
   kern_return_t code = KERN_SUCCESS;
@@ -73,7 +74,9 @@ static kern_return_t leave_sets(Thread& self, Handle<Space> handle, Name name, N
       const uint32_t keep =
           keep_entry != nullptr && keep_entry->has(kTypePset) ? keep_entry->object.get() : 0;
       uint32_t walk = port->links;
+      Steps steps(txn.segment(), kZoneLink);
       for (unsigned removed = 0; walk != 0;) {
+        steps.step();
         const Handle<Link> link{walk};
         walk = txn.segment().at(link).port_next;
         if (txn.segment().at(link).pset == keep) continue;
@@ -91,7 +94,7 @@ static kern_return_t leave_sets(Thread& self, Handle<Space> handle, Name name, N
   return code;
 }
 
-kern_return_t port_move_member(Thread& self, Handle<Space> handle, Name member, Name after) {
+kern_return_t port_move_member(Thread& self, Target<Space> handle, Name member, Name after) {
   if (!member.valid() || after.value == MACH_PORT_DEAD) return KERN_INVALID_RIGHT;
   bool was_member = false;
   if (after.value == MACH_PORT_NULL) {

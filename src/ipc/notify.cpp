@@ -2,11 +2,11 @@
 #include "ipc/notify.hpp"
 
 #include <mach/notify.h>
-#include <string.h>
 
 #include "ipc/mqueue.hpp"
 #include "ipc/mutant.hpp"
 #include "ipc/port.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::ipc {
 
@@ -34,8 +34,8 @@ void fill(Txn& txn, Kmsg& kmsg, Handle<Port> notify, mach_msg_id_t id, uint32_t 
   txn.set(kmsg.body_head, 0);
   txn.set(kmsg.aux, 0);
   txn.set(kmsg.flags, kKmsgFromKernel | kKmsgHeaderTaken);
-  memcpy(kmsg.inline_body, kNdr, sizeof kNdr);
-  memcpy(kmsg.inline_body + sizeof kNdr, &value, sizeof value);
+  raw_copy(kmsg.inline_body, kNdr, sizeof kNdr);
+  raw_copy(kmsg.inline_body + sizeof kNdr, &value, sizeof value);
 }
 
 }  // namespace

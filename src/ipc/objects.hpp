@@ -320,7 +320,13 @@ struct Task : Element {
   Cell<uint32_t> semaphores;  // that it owns
   char program[64];           // for people; written before the task is live
 };
-enum TaskFlags : uint32_t { kTaskExecing = 1, kTaskLeaving = 2, kTaskNoFaultHandler = 4, kTaskUnguarded = 8 };
+enum TaskFlags : uint32_t {
+  kTaskExecing = 1,
+  kTaskLeaving = 2,
+  kTaskNoFaultHandler = 4,
+  kTaskUnguarded = 8,          // neither of the memory guards …
+  kTaskGuardedByMapping = 32,  // … or the one by mprotect; neither flag: by protection keys
+};
 
 // ------------------------------------------------------------------------------------------------- bootstrap
 
@@ -415,11 +421,9 @@ enum HoldKind : uint32_t {
   kHoldNone,
   kHoldKmsg,        // a message: destroyed
   kHoldPort,        // a reference on a port: dropped
-  kHoldPset,        // a reference on a set: dropped
   kHoldPortSettle,  // a reference on a port with requests to fire or sets to tell: finished, then dropped
   kHoldTask,        // a task that is being made: freed
   kHoldEmbryo,      // a task made for a child that has not claimed it: freed
-  kHoldData,        // a chain of Data: freed
   kHoldSendRight,   // a naked send right on a port: released
   kHoldReceive,     // a receive right taken out of a space: the port dies
   kHoldSendOnce,    // a naked send-once right: its port is told

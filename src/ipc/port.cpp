@@ -12,6 +12,7 @@
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
 #include "ipc/semaphore.hpp"
+#include "segment/steps.hpp"
 
 namespace portolan::ipc {
 
@@ -154,8 +155,10 @@ void port_destroy(Txn& txn, Locked<Port>& port) {
 bool transit_begin(Txn& txn, Locked<Port>& port, Handle<Port> dest) {
   Segment& segment = txn.segment();
   txn.acquire(segment.header().transit_lock);
+  Steps steps(segment, kZonePort);
   for (Handle<Port> walk = dest; walk;) {
     if (walk == port.handle()) return true;
+    steps.step();
     const Port& next = segment.at(walk);
     walk = next.is(kPortInTransit) ? Handle<Port>{next.receiver} : Handle<Port>{};
   }

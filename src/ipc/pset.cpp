@@ -4,6 +4,7 @@
 #include "ipc/pset.hpp"
 
 #include "ipc/mqueue.hpp"
+#include "segment/steps.hpp"
 
 namespace portolan::ipc {
 
@@ -25,8 +26,6 @@ Handle<Pset> pset_make(Txn& txn, Handle<Space> space, Name name) {
   pset.identity.init(txn.new_identity());
   return handle;
 }
-
-void pset_reference(Txn& txn, Locked<Pset>& pset) { txn.add(pset->refs, 1); }
 
 void pset_release(Txn& txn, Locked<Pset>& pset) {
   txn.add(pset->refs, static_cast<uint32_t>(-1));
@@ -57,8 +56,11 @@ bool pset_reap_step(Thread& self, Handle<Pset> handle) {
 }
 
 Handle<Link> link_find(Txn& txn, Locked<Port>& port, Handle<Pset> pset) {
-  for (uint32_t walk = port->links; walk != 0; walk = txn.segment().at(Handle<Link>{walk}).port_next)
+  Steps steps(txn.segment(), kZoneLink);
+  for (uint32_t walk = port->links; walk != 0; walk = txn.segment().at(Handle<Link>{walk}).port_next) {
     if (txn.segment().at(Handle<Link>{walk}).pset == pset.index) return {walk};
+    steps.step();
+  }
   return {};
 }
 
@@ -73,7 +75,11 @@ Handle<Link> link_make(Txn& txn, Locked<Port>& port, Locked<Pset>& pset) {
   link.ready_prev.init(0);
   // At the end of the port's list: a message goes to the sets in the order of joining (ports 9).
   uint32_t last = 0;
-  for (uint32_t walk = port->links; walk != 0; walk = segment.at(Handle<Link>{walk}).port_next) last = walk;
+  Steps steps(segment, kZoneLink);
+  for (uint32_t walk = port->links; walk != 0; walk = segment.at(Handle<Link>{walk}).port_next) {
+    last = walk;
+    steps.step();
+  }
   link.port_next.init(0);
   link.port_prev.init(last);
   if (last == 0)

@@ -8,7 +8,6 @@
 namespace portolan::ipc {
 
 Handle<Pset> pset_make(Txn& txn, Handle<Space> space, Name name);
-void pset_reference(Txn& txn, Locked<Pset>& pset);
 void pset_release(Txn& txn, Locked<Pset>& pset);
 // The set is destroyed (ports 10.4); consumes the reference of its entry. Members are let go on the work
 // list.

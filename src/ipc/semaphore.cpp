@@ -75,11 +75,11 @@ void semaphore_disown(Txn& txn, Locked<Port>& port) {
   txn.set(port->kobject, 0);
 }
 
-kern_return_t semaphore_make(Txn& txn, Handle<Task> owner, int policy, int value, NakedRight& right) {
+kern_return_t semaphore_make(Txn& txn, Target<Task> owner, int policy, int value, NakedRight& right) {
   if (value < 0 || (policy & ~(SYNC_POLICY_LIFO | kOldPrepost)) != 0) return KERN_INVALID_ARGUMENT;
   Locked<Task> task = txn.lock(owner);
   if (task->state != kTaskLive) return KERN_INVALID_TASK;
-  const Handle<Port> made = kobject_port_make(txn, IKOT_SEMAPHORE, owner.index);
+  const Handle<Port> made = kobject_port_make(txn, IKOT_SEMAPHORE, owner.handle.index);
   Locked<Port> port = txn.lock(made);
   txn.set(port->context, static_cast<uint64_t>(value));
   txn.set(port->qlimit, static_cast<uint32_t>(policy));
@@ -89,12 +89,12 @@ kern_return_t semaphore_make(Txn& txn, Handle<Task> owner, int policy, int value
   return KERN_SUCCESS;
 }
 
-kern_return_t semaphore_end(Thread& self, Handle<Task> owner, const NakedRight& right) {
+kern_return_t semaphore_end(Thread& self, Target<Task> owner, const NakedRight& right) {
   if (right.port == kRightNull || right.port == kRightDead || !owner) return KERN_INVALID_ARGUMENT;
-  return end(self, Handle<Port>{right.port}, owner);
+  return end(self, Handle<Port>{right.port}, owner.handle);
 }
 
-kern_return_t semaphore_create(Thread& self, Handle<Task> owner, Handle<Space> to, int policy, int value,
+kern_return_t semaphore_create(Thread& self, Target<Task> owner, Handle<Space> to, int policy, int value,
                                Name& name) {
   return with_room(self, to, kCopyoutNeeds.with<Port>(1), [&](Txn& txn) -> int {
     NakedRight right;
@@ -106,7 +106,7 @@ kern_return_t semaphore_create(Thread& self, Handle<Task> owner, Handle<Space> t
   });
 }
 
-kern_return_t semaphore_destroy(Thread& self, Handle<Task> owner, Handle<Space> from, Name name) {
+kern_return_t semaphore_destroy(Thread& self, Target<Task> owner, Handle<Space> from, Name name) {
   NakedRight right;
   const kern_return_t taken = right_take_sent(self, from, name, MACH_MSG_TYPE_MOVE_SEND, right);
   if (taken != KERN_SUCCESS) return taken;
@@ -189,7 +189,7 @@ kern_return_t semaphore_wait(Thread& self, Handle<Space> handle, Name name, cons
 void semaphores_end(Thread& self, Handle<Task> owner) {
   Segment& segment = self.segment();
   // No new one can be made for a task that is ending. What a port is for never changes while it exists.
-  for (uint32_t i = 1; i < segment.zone(kZonePort).carved && segment.at(owner).semaphores != 0; i++) {
+  for (uint32_t i = 1; i < segment.carved(kZonePort) && segment.at(owner).semaphores != 0; i++) {
     const Port& port = segment.at(Handle<Port>{i});
     if (port.allocated() && port.kobject_type == IKOT_SEMAPHORE) end(self, Handle<Port>{i}, owner);
   }

@@ -16,19 +16,19 @@ namespace portolan::ipc {
 
 // Makes one in the caller's transaction, with a naked send right. KERN_SUCCESS, KERN_INVALID_ARGUMENT,
 // KERN_INVALID_TASK.
-kern_return_t semaphore_make(Txn& txn, Handle<Task> owner, int policy, int value, NakedRight& right);
+kern_return_t semaphore_make(Txn& txn, Target<Task> owner, int policy, int value, NakedRight& right);
 inline constexpr Needs kSemaphoreNeeds = Needs{}.with<Port>(1);
 // Destroys the one that a right in the caller's hand names. KERN_SUCCESS, or KERN_INVALID_ARGUMENT if it
 // names none.
-kern_return_t semaphore_end(Thread& self, Handle<Task> owner, const NakedRight& right);
+kern_return_t semaphore_end(Thread& self, Target<Task> owner, const NakedRight& right);
 
 // Gives `to` a send right. KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_INVALID_TASK, and what copying out
 // returns.
-kern_return_t semaphore_create(Thread& self, Handle<Task> owner, Handle<Space> to, int policy, int value,
+kern_return_t semaphore_create(Thread& self, Target<Task> owner, Handle<Space> to, int policy, int value,
                                Name& name);
 // Takes a send right from `from` even if it does nothing. KERN_SUCCESS, KERN_INVALID_ARGUMENT,
 // MACH_SEND_INVALID_RIGHT.
-kern_return_t semaphore_destroy(Thread& self, Handle<Task> owner, Handle<Space> from, Name name);
+kern_return_t semaphore_destroy(Thread& self, Target<Task> owner, Handle<Space> from, Name name);
 
 kern_return_t semaphore_signal(Thread& self, Handle<Space> space, Name name);
 kern_return_t semaphore_signal_all(Thread& self, Handle<Space> space, Name name);

@@ -9,6 +9,7 @@
 
 #include "ipc/mutant.hpp"
 #include "ipc/right.hpp"
+#include "segment/refusal.hpp"
 #include "segment/zone.hpp"
 
 namespace portolan::ipc {
@@ -23,13 +24,12 @@ constexpr uint32_t kChainMax = 4096;  // no chain is so long: a damaged one ends
 
 uint32_t capacity(const Segment& segment) {
   constexpr uint32_t kPerPage = kPage / sizeof(Entry);  // so that the buckets begin on a page
-  return segment.header().arena_size / static_cast<uint32_t>(sizeof(Entry) + sizeof(uint32_t)) / kPerPage *
-         kPerPage;
+  return segment.arena_size() / static_cast<uint32_t>(sizeof(Entry) + sizeof(uint32_t)) / kPerPage * kPerPage;
 }
 
 Cell<uint32_t>& bucket(const Segment& segment, Handle<Space> space, uint32_t n) {
-  std::byte* buckets = segment.arena(space.index) + uint64_t{capacity(segment)} * sizeof(Entry);
-  return reinterpret_cast<Cell<uint32_t>*>(buckets)[n];
+  const uint64_t offset = uint64_t{capacity(segment)} * sizeof(Entry) + uint64_t{n} * sizeof(uint32_t);
+  return *reinterpret_cast<Cell<uint32_t>*>(segment.arena(space.index, offset));
 }
 
 // Real pages for the first `slots` entries and as many buckets.
@@ -125,7 +125,7 @@ uint32_t table_size_after(uint32_t size, uint32_t limit) {
 }
 
 bool space_reserve(Thread& self) {
-  if (!reserve(self, Needs{}.with<Space>())) return false;
+  if (refused(__builtin_return_address(0)) || !reserve(self, Needs{}.with<Space>())) return false;
   const Magazine& magazine = self.slot().magazines[kZoneSpace];
   return back_table(self.segment(), Handle<Space>{magazine.item[magazine.count - 1]}, 0, kFirstSize);
 }
@@ -162,7 +162,7 @@ Handle<Space> space_make(Txn& txn, Handle<Task> task, uint32_t seed) {
 }
 
 Entry& entry_at(const Segment& segment, Handle<Space> space, uint32_t index) {
-  return reinterpret_cast<Entry*>(segment.arena(space.index))[index];
+  return *reinterpret_cast<Entry*>(segment.arena(space.index, uint64_t{index} * sizeof(Entry)));
 }
 
 Entry* entry_find(Txn& txn, Locked<Space>& space, Name name) {
@@ -204,9 +204,15 @@ static void add_virgins(Txn& txn, Locked<Space>& space, uint32_t low, uint32_t h
   txn.set(space->virgin[used].walk, 0);
 }
 
-static kern_return_t grow_once(Thread& self, Handle<Space> handle, uint32_t old_size, uint32_t size) {
+static bool has_free_slot(const Locked<Space>& space) {
+  bool any = space->free_head != 0;
+  for (const Virgin& block : space->virgin) any |= block.high != 0;
+  return any;
+}
+
+static kern_return_t grow_once(Thread& self, Target<Space> handle, uint32_t old_size, uint32_t size) {
   Segment& segment = self.segment();
-  if (!back_table(segment, handle, old_size, size)) return KERN_RESOURCE_SHORTAGE;
+  if (!back_table(segment, handle.handle, old_size, size)) return KERN_RESOURCE_SHORTAGE;
   return transact(self, Needs{}, [&](Txn& txn) {
     Locked<Space> space = txn.lock(handle);
     if (space->state != kSpaceActive) return KERN_INVALID_TASK;
@@ -218,14 +224,18 @@ static kern_return_t grow_once(Thread& self, Handle<Space> handle, uint32_t old_
   });
 }
 
-kern_return_t space_grow(Thread& self, Handle<Space> handle, uint32_t n) {
+kern_return_t space_grow(Thread& self, Target<Space> handle, uint32_t n) {
   for (;;) {
     uint32_t size = 0, next = 0;
     const kern_return_t code = transact(self, Needs{}, [&](Txn& txn) {
       Locked<Space> space = txn.lock(handle);
       next = 0;
       if (space->state != kSpaceActive) return KERN_INVALID_TASK;
-      if (space_has_room(space, n)) return KERN_SUCCESS;
+      if (space_has_room(space, n)) {
+        // Who came because it found no slot would come again and again.
+        if (!has_free_slot(space)) kernel_panic("a space has room for names, and no slot for them");
+        return KERN_SUCCESS;
+      }
       size = space->table_size;
       next = table_size_after(size, space->table_limit);
       if (next != 0) return KERN_SUCCESS;
@@ -238,8 +248,8 @@ kern_return_t space_grow(Thread& self, Handle<Space> handle, uint32_t n) {
   }
 }
 
-kern_return_t space_grow_to(Thread& self, Handle<Space> handle, uint32_t index) {
-  const Space& space = self.segment().at(handle);
+kern_return_t space_grow_to(Thread& self, Target<Space> handle, uint32_t index) {
+  const Space& space = self.segment().at(handle.handle);
   while (index >= space.table_size) {
     const uint32_t size = space.table_size;
     uint32_t next = size;
@@ -247,7 +257,7 @@ kern_return_t space_grow_to(Thread& self, Handle<Space> handle, uint32_t index) 
     if (next == 0) {
       transact(self, Needs{}, [&](Txn& txn) {
         Locked<Space> locked = txn.lock(handle);
-        txn.set(locked->at_maximum, 1);
+        if (locked->state == kSpaceActive) txn.set(locked->at_maximum, 1);
         return 0;
       });
       return KERN_NO_SPACE;

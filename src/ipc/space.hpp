@@ -25,9 +25,9 @@ Name entry_name(const Segment& segment, const Locked<Space>& space, const Entry&
 // Room for `n` more names: grows the table by Darwin's steps and the hash as needed, in transactions of its
 // own. KERN_SUCCESS; KERN_NO_SPACE: at the maximum (ports 3.2); KERN_RESOURCE_SHORTAGE; KERN_INVALID_TASK:
 // dying.
-kern_return_t space_grow(Thread& self, Handle<Space> space, uint32_t n);
+kern_return_t space_grow(Thread& self, Target<Space> space, uint32_t n);
 // The same so that an explicit index exists.
-kern_return_t space_grow_to(Thread& self, Handle<Space> space, uint32_t index);
+kern_return_t space_grow_to(Thread& self, Target<Space> space, uint32_t index);
 // Is there room now, by Darwin's reservation rule? Inside a transaction that then allocates `n` at the most.
 bool space_has_room(const Locked<Space>& space, uint32_t n);
 

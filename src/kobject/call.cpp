@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <algorithm>
+
 namespace portolan::kobject {
 
 RightInHand Call::right_in(uint32_t n) const {
@@ -15,10 +17,14 @@ void Call::memory_in(void* to, uint32_t size) const {
 }
 
 bool Call::memory_to(uint64_t address) const {
-  for (Handle<ipc::Data> walk{descriptor_in(0).word}; walk; walk.index = segment().at(walk).link) {
+  const ipc::Descriptor d = descriptor_in(0);
+  uint64_t left = d.count;
+  for (Handle<ipc::Data> walk{d.word}; walk && left != 0; walk.index = segment().at(walk).link) {
     const ipc::Data& data = segment().at(walk);
-    if (!user_.copy_out(address, data.bytes, data.used)) return false;
-    address += data.used;
+    const uint64_t part = std::min<uint64_t>({data.used, ipc::kDataPayload, left});
+    if (part == 0 || !user_.copy_out(address, data.bytes, part)) return false;
+    address += part;
+    left -= part;
   }
   return true;
 }
@@ -32,7 +38,7 @@ void Call::put_right(Txn& txn, ipc::NakedRight right) {
   txn.add(kmsg.converted_in, 1);
 }
 
-kern_return_t Call::copy_right(Handle<Space> from, ipc::Name name, mach_msg_type_name_t disposition) {
+kern_return_t Call::copy_right(Target<Space> from, ipc::Name name, mach_msg_type_name_t disposition) {
   Kmsg& kmsg = reply();
   ipc::body_word(segment(), kmsg, ipc::kBodyFirst).init(name.value);
   ipc::body_word(segment(), kmsg, ipc::kBodyFirst + 8).init(disposition << 16);

@@ -73,9 +73,11 @@ class Call {
   ipc::UserMemory& user() const { return user_; }
 
   // -- the object that is asked
-  Handle<Task> task() const { return task_; }
-  Handle<Space> space() const { return Handle<Space>{segment().at(task_).space}; }
-  bool own_task() const { return self_.slot().task == task_.index; }
+  Target<Task> task() const { return task_; }
+  Target<Space> space() const {
+    return own_task() ? Target<Space>(own_space()) : space_of_task(self_, task_);
+  }
+  bool own_task() const { return self_.slot().task == task_.handle.index; }
   // The sender's.
   Handle<Space> own_space() const {
     return Handle<Space>{segment().at(Handle<Task>{self_.slot().task}).space};
@@ -114,7 +116,7 @@ class Call {
   void put_right(Txn& txn, ipc::NakedRight right);
   // Takes the reply's only right out of a space, as a message from there would. KERN_SUCCESS,
   // KERN_INVALID_NAME, KERN_INVALID_RIGHT, KERN_INVALID_TASK, KERN_RESOURCE_SHORTAGE.
-  kern_return_t copy_right(Handle<Space> from, ipc::Name name, mach_msg_type_name_t disposition);
+  kern_return_t copy_right(Target<Space> from, ipc::Name name, mach_msg_type_name_t disposition);
   // Memory of the sender's, which the reply takes with it, or which is given back if there is none.
   void move_memory(const void* address, uint64_t size) {
     memory_[memory_count_++] = {reinterpret_cast<uint64_t>(address), size, false};
@@ -141,7 +143,7 @@ class Call {
   ipc::UserMemory& user_;
   Handle<Kmsg> request_, reply_;
   const Routine& routine_;
-  Handle<Task> task_;
+  Target<Task> task_;
   uint32_t more_ = 0;
   uint32_t count_ = 0;
   uint32_t memory_count_ = 0;

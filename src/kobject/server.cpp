@@ -12,6 +12,7 @@
 #include "ipc/mqueue.hpp"
 #include "ipc/notify.hpp"
 #include "kobject/call.hpp"
+#include "segment/raw.hpp"
 
 namespace portolan::kobject {
 
@@ -100,17 +101,21 @@ class Exchange {
   // Finds the object that is asked.
   kern_return_t object(const Subsystem& subsystem, const Routine& routine, Call& call) const {
     uint32_t type = 0, object = 0;
+    Target<Task> task;
     transact(self_, Needs{}, [&](Txn& txn) {
       Locked<Port> port = txn.lock(Handle<Port>{request().remote});
       type = port->active() ? port->kobject_type.get() : 0;
       object = port->kobject;
+      // A task's ports die with its element, in one transaction.
+      task = {};
+      if (object != 0 && task_port_is(type, routine.least))
+        task = Target<Task>(segment().ref_of(segment().at(Handle<Task>{object})));
       return 0;
     });
     if (subsystem.object == Object::host)
       return type == IKOT_HOST || type == IKOT_HOST_PRIV ? KERN_SUCCESS : subsystem.otherwise;
-    if (object != 0 && task_port_is(type, routine.least) &&
-        segment().at(Handle<Task>{object}).state == ipc::kTaskLive) {
-      call.task_ = Handle<Task>{object};
+    if (task && segment().at(task.handle).state == ipc::kTaskLive) {
+      call.task_ = task;
       return KERN_SUCCESS;
     }
     return routine.least == Strength::read ? subsystem.otherwise_read : subsystem.otherwise;
@@ -150,8 +155,8 @@ class Exchange {
       if (reply_) ipc::kmsg_destroy(self_, reply_);
       return;
     }
-    memcpy(reply().inline_body, ipc::kNdr, sizeof ipc::kNdr);
-    memcpy(reply().inline_body + sizeof ipc::kNdr, &code, sizeof code);
+    raw_copy(reply().inline_body, ipc::kNdr, sizeof ipc::kNdr);
+    raw_copy(reply().inline_body + sizeof ipc::kNdr, &code, sizeof code);
     post();
   }
 
@@ -199,7 +204,7 @@ class Exchange {
 
   void post() {
     Kmsg& kmsg = reply();
-    transact(self_, ipc::kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
+    const int code = transact(self_, ipc::kDropNeeds.with<Kmsg>(1), [&](Txn& txn) {
       Hold& hold = *txn.find_hold(ipc::kHoldKmsg, reply_.index);
       if (kmsg.remote != kRightNull && kmsg.remote != kRightDead && (kmsg.flags & ipc::kKmsgCircular) == 0) {
         Locked<Port> port = txn.lock(Handle<Port>{kmsg.remote});
@@ -212,6 +217,7 @@ class Exchange {
       ipc::kmsg_destroy(txn, hold);
       return 0;
     });
+    if (code != 0) ipc::kmsg_destroy(self_, reply_);
   }
 
   Thread& self_;

@@ -14,7 +14,7 @@ using ipc::NameInfo;
 // Reads a whole table, a few entries at a time; `each` gets every entry with its index. The table may grow
 // meanwhile: what lies beyond `room` is left out, as if it had come after.
 template <class Each>
-kern_return_t read_table(Thread& self, Handle<Space> space, uint32_t room, bool notice_deaths, Each&& each) {
+kern_return_t read_table(Thread& self, Target<Space> space, uint32_t room, bool notice_deaths, Each&& each) {
   NameInfo batch[16];
   for (uint32_t first = 0; first < room;) {
     uint32_t filled = 0, size = 0;
@@ -30,7 +30,7 @@ kern_return_t read_table(Thread& self, Handle<Space> space, uint32_t room, bool 
 
 }  // namespace
 
-kern_return_t space_names(Thread& self, Handle<Space> space, vm::OutArray<mach_port_name_t>& names,
+kern_return_t space_names(Thread& self, Target<Space> space, vm::OutArray<mach_port_name_t>& names,
                           vm::OutArray<mach_port_type_t>& types, uint32_t& count) {
   ipc_info_space_basic_t basic;
   const kern_return_t code = ipc::space_basic_info(self, space, basic);
@@ -45,7 +45,7 @@ kern_return_t space_names(Thread& self, Handle<Space> space, vm::OutArray<mach_p
   });
 }
 
-kern_return_t space_table(Thread& self, Handle<Space> space, vm::OutArray<ipc_info_name_t>& table,
+kern_return_t space_table(Thread& self, Target<Space> space, vm::OutArray<ipc_info_name_t>& table,
                           ipc_info_space_t& summary) {
   ipc_info_space_basic_t basic;
   const kern_return_t code = ipc::space_basic_info(self, space, basic);
@@ -65,7 +65,7 @@ kern_return_t space_table(Thread& self, Handle<Space> space, vm::OutArray<ipc_in
   });
 }
 
-kern_return_t set_members(Thread& self, Handle<Space> space, Name set,
+kern_return_t set_members(Thread& self, Target<Space> space, Name set,
                           vm::OutArray<mach_port_name_t>& members, uint32_t& count) {
   uint32_t room = 0;
   count = 0;
@@ -80,20 +80,21 @@ kern_return_t set_members(Thread& self, Handle<Space> space, Name set,
   return code;
 }
 
-kern_return_t task_thread_names(Thread& self, Handle<ipc::Task> task, Handle<Space> to,
+kern_return_t task_thread_names(Thread& self, Target<ipc::Task> task, Handle<Space> to,
                                 vm::OutArray<mach_port_name_t>& names, uint32_t& count) {
   Segment& segment = self.segment();
   count = 0;
-  if (segment.at(task).state != ipc::kTaskLive) return KERN_FAILURE;
-  const uint32_t room = segment.at(task).threads + 8;  // some may come meanwhile
+  if (segment.at(task.handle).state != ipc::kTaskLive) return KERN_FAILURE;
+  const uint32_t room = segment.at(task.handle).threads + 8;  // some may come meanwhile
   if (!names.make_room(room)) return KERN_RESOURCE_SHORTAGE;
   kern_return_t code = KERN_SUCCESS;
-  for (uint32_t i = 1; i < segment.header().threads_high.load() && count < room && code == KERN_SUCCESS;
+  for (uint32_t i = 1; i < segment.threads_high() && count < room && code == KERN_SUCCESS;
        i++) {
     const ThreadSlot& slot = segment.slot(i);
-    if (slot.task != task.index || slot.state.load() != kSlotLive || segment.is_dead(i)) continue;
+    if (slot.task != task.handle.index || slot.state.load() != kSlotLive || segment.is_dead(i)) continue;
     const Handle<ipc::Port> port = thread_port(self, i);
-    if (!port) continue;
+    if (segment.is_gone(task)) code = KERN_FAILURE;  // then this may be another task's thread
+    if (!port || code != KERN_SUCCESS) continue;
     mach_port_name_t name = MACH_PORT_NULL;
     code = kernel_port_copyout(self, segment.ref_of(segment.at(port)), to, name);
     if (code == KERN_SUCCESS && name != MACH_PORT_DEAD) names[count++] = name;

@@ -33,15 +33,24 @@ void complain(const DomainError& error) {
   (void)!write(2, line, strlen(line));
 }
 
-// The segment's memory is gone: so is the domain. Whoever comes next makes another.
+// The segment's memory is gone, or damaged: so is the domain. Whoever comes next makes another.
 char g_segment_path[kPathMax + 32];
+Segment g_segment;  // for the watch's threads, too
 void domain_lost(int) {
+  for (const int signal : {SIGBUS, SIGSEGV}) ::signal(signal, SIG_DFL);
   unlink(g_segment_path);
+  declare_lost(g_segment);
   _exit(1);
+}
+void domain_broken(const char* what) {
+  char line[256];
+  Text(line) << "portolan-launchd: the domain is lost: " << what << "\n";
+  (void)!write(2, line, strlen(line));
+  domain_lost(0);
 }
 
 int serve(const DomainPlace& place) {
-  static Segment segment;  // for the watch's threads, too
+  Segment& segment = g_segment;
   Thread self;
   LifeLink life;
   DomainError error;
@@ -50,7 +59,8 @@ int serve(const DomainPlace& place) {
     return 1;
   }
   Text(g_segment_path) << place.path << "/" << files::segment_name();
-  signal(SIGBUS, domain_lost);
+  for (const int signal : {SIGBUS, SIGSEGV}) ::signal(signal, domain_lost);
+  kernel_lost = domain_broken;
   life_enter(life, segment.life(self.index()));
   segment.header().launchd.store(self.index(), std::memory_order_release);
 
@@ -61,6 +71,7 @@ int serve(const DomainPlace& place) {
   corpses_directory(place);
   uint64_t alone_since = 0;
   for (;;) {
+    if (segment.header().lost.load() != 0) domain_lost(0);
     reaper.corpse = (segment.header().flags.load() & kDomainCorpse) != 0 ? corpse_hook : nullptr;
     const uint32_t seen = watch.deaths_seen();
     const Reaper::Census census = reaper.round(self);

@@ -52,7 +52,7 @@ void help(Segment& segment, unsigned first, int event) {
     uint32_t* deaths = segment.header().deaths.address();
     vector[0] = {segment.header().deaths.load(), reinterpret_cast<uint64_t>(deaths), FUTEX_32, 0};
     unsigned count = 1;
-    const unsigned end = std::min(segment.header().threads_high.load(), first + kWordsEach);
+    const unsigned end = std::min(segment.threads_high(), first + kWordsEach);
     const unsigned own = segment.header().launchd.load();
     for (unsigned i = first; i < end; i++) {
       if (i == own) continue;  // our own death is for those who sleep out there to hear of
@@ -83,7 +83,7 @@ void help(Segment& segment, unsigned first, int event) {
 Watch::Watch(Segment& segment) : segment_(segment), event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 void Watch::add_helpers() {
-  while (event_ >= 0 && helpers_ * kWordsEach + 1 < std::max(2u, segment_.header().threads_high.load())) {
+  while (event_ >= 0 && helpers_ * kWordsEach + 1 < std::max(2u, segment_.threads_high())) {
     try {
       std::thread(help, std::ref(segment_), helpers_ * kWordsEach + 1, event_).detach();
     } catch (const std::system_error&) {
@@ -95,7 +95,7 @@ void Watch::add_helpers() {
 
 void Watch::watch_processes() {
   for (Process& process : processes_) process.wanted = false;
-  for (uint32_t i = 1; i < segment_.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; i < segment_.carved(ipc::kZoneTask); i++) {
     const ipc::Task& task = segment_.at(Handle<ipc::Task>{i});
     const uint32_t state = task.state, pid = task.credentials.pid;
     if ((state != ipc::kTaskLive && state != ipc::kTaskEmbryo) || pid == 0) continue;

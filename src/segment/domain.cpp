@@ -37,7 +37,7 @@ bool thread_exists(uint32_t tid) { return syscall(SYS_tkill, tid, 0) == 0 || err
 
 // Is any thread but `self` alive in it, as far as anybody can tell? Doubt means alive.
 bool somebody_lives(const Segment& segment, uint32_t self) {
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+  for (uint32_t i = 1; i < segment.threads_high(); i++) {
     if (i == self || segment.slot(i).state.load() == kSlotFree || segment.is_dead(i)) continue;
     const uint32_t tid = segment.slot(i).tid.load();
     if (tid != 0 && thread_exists(tid)) return true;
@@ -221,7 +221,11 @@ Outcome join(const DomainPlace& place, int directory, const Descriptor& file, Do
   if (inhabited) {
     memory = map_file(place, file.get(), header.size, PROT_READ | PROT_WRITE, error);
     if (memory == nullptr) return Outcome::failed;
-    segment.view(memory, header.size);
+    if (!segment.view(memory, header.size)) {
+      error.set(DomainFault::bad_segment, "a damaged segment header", place.path);
+      munmap(memory, header.size);
+      return Outcome::failed;
+    }
     segment.file_backed = true;
     founder.install(segment);
     // launchd enters last, when its domain may have lost everybody: it is the one to clear up then.

@@ -82,24 +82,75 @@ bool trusted_directory(int fd, const char* path, DomainError& error) {
   return true;
 }
 
-Descriptor open_step(const char* path, bool make, DomainError& error) {
-  if (make && mkdir(path, 0700) != 0 && errno != EEXIST) {
+// Are there users here whom this user namespace has no ids for? They all look like one.
+bool some_unmapped() {
+  Descriptor file(open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC));
+  char text[64] = {};
+  if (!file || read(file.get(), text, sizeof text - 1) <= 0) return false;
+  return strstr(text, "4294967295") == nullptr;
+}
+
+// What another user may rename or replace leads wherever that user wants.
+bool trusted_parent(const struct stat& status, const char* path, DomainError& error) {
+  constexpr uid_t kUnmapped = 65534;
+  const bool ours =
+      status.st_uid == 0 || status.st_uid == geteuid() || (status.st_uid == kUnmapped && some_unmapped());
+  const bool open_to_all = !S_ISLNK(status.st_mode) && (status.st_mode & S_IWOTH) != 0;
+  if (ours && (!open_to_all || (status.st_mode & S_ISVTX) != 0)) return true;
+  error.set(DomainFault::bad_directory,
+            ours ? "a directory above the domain's lets other users replace it"
+                 : "a directory above the domain's belongs to another user",
+            path, 0, "choose a place below directories of your own with PORTOLAN_DOMAIN");
+  return false;
+}
+
+// The directory that a path's last component is in, every step of the way looked at, and never again by name.
+// `last` is that component. Without a step: the directory that we are in, and the whole path.
+Descriptor walk_to_parent(const char* path, bool make, const char*& last, DomainError& error) {
+  Descriptor at(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  last = path;
+  for (const char* slash; (slash = strchr(last, '/')) != nullptr; last = slash + 1) {
+    char name[kPathMax], so_far[kPathMax];
+    const auto length = static_cast<size_t>(slash - last);
+    if (length == 0) continue;
+    memcpy(name, last, length);
+    name[length] = 0;
+    memcpy(so_far, path, static_cast<size_t>(slash - path));
+    so_far[slash - path] = 0;
+    struct stat link, there;
+    Descriptor next(openat(at.get(), name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!next || fstatat(at.get(), name, &link, AT_SYMLINK_NOFOLLOW) != 0 || fstat(next.get(), &there) != 0) {
+      const int why = errno;
+      error.set(why == ENOENT && !make ? DomainFault::absent : DomainFault::system,
+                "cannot go to the domain's directory", so_far, why);
+      return Descriptor{};
+    }
+    if (!trusted_parent(link, so_far, error) || !trusted_parent(there, so_far, error)) return Descriptor{};
+    at = static_cast<Descriptor&&>(next);
+  }
+  return at;
+}
+
+// `name` in the directory `at`; `path` is for people.
+Descriptor open_step(int at, const char* name, const char* path, bool make, DomainError& error) {
+  if (make && mkdirat(at, name, 0700) != 0 && errno != EEXIST) {
     error.set(errno == ENOSPC || errno == EDQUOT ? DomainFault::no_memory : DomainFault::system,
               "cannot make the domain's directory", path, errno);
     return Descriptor{};
   }
-  Descriptor directory(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Descriptor directory(openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) {
     const int why = errno;
     struct stat status;
     if (why == ENOENT)
       error.set(DomainFault::absent, "there is no such domain", path, 0,
                 "portolan info lists the domains there are");
-    else if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
+    else if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode))
       error.set(DomainFault::bad_directory, "the domain's directory is a symbolic link", path, 0, kOwnRemedy);
     else if (why == ENOTDIR)
       error.set(DomainFault::bad_directory, "the domain's directory is no directory", path, 0, kOwnRemedy);
-    else if (why == EACCES && lstat(path, &status) == 0 && status.st_uid != geteuid())
+    else if (why == EACCES && fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+             status.st_uid != geteuid())
       error.set(DomainFault::bad_directory, "the domain's directory belongs to another user", path, 0,
                 kOwnRemedy);
     else
@@ -124,13 +175,19 @@ const char* segment_name() {
 }
 
 Descriptor open_directory(const DomainPlace& place, bool make, DomainError& error) {
-  if (!place.is_private) {
-    char parent[kPathMax];
-    Text(parent) << place.path;
-    *strrchr(parent, '/') = 0;
-    if (!open_step(parent, make, error)) return Descriptor{};
+  const char* last = place.path;
+  Descriptor parent;
+  if (place.is_private) {
+    parent = walk_to_parent(place.path, make, last, error);
+  } else {
+    char path[kPathMax];
+    Text(path) << place.path;
+    *strrchr(path, '/') = 0;
+    last = strrchr(place.path, '/') + 1;
+    parent = open_step(AT_FDCWD, path, path, make, error);
   }
-  return open_step(place.path, make, error);
+  if (!parent) return Descriptor{};
+  return open_step(parent.get(), *last == 0 ? "." : last, place.path, make, error);
 }
 
 Descriptor open_file(const DomainPlace& place, int directory, const char* name, int flags,

@@ -67,7 +67,8 @@ int futex_wait_any(const FutexWait* waits, unsigned count, uint64_t deadline_ns)
   const timespec at = to_timespec(deadline_ns);
   if (syscall(SYS_futex_waitv, vector, count, 0, deadline_ns == kNever ? nullptr : &at, CLOCK_MONOTONIC) >= 0)
     return 0;
-  if (errno == ENOSYS) return wait_first(waits[0], count, deadline_ns);
+  // EPERM: a sandbox that has never heard of this call.
+  if (errno == ENOSYS || errno == EPERM) return wait_first(waits[0], count, deadline_ns);
   return errno;
 }
 

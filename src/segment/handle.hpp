@@ -28,6 +28,20 @@ struct alignas(8) Ref {
   friend constexpr bool operator==(Ref, Ref) = default;
 };
 
+// The object of another task that a call is about: it may end, and its element be taken by another, before
+// the call's first lock; so its generation goes with it. An object that cannot go away meanwhile, such as the
+// caller's own, is a Target by its Handle alone, and nothing is compared.
+template <class T>
+struct Target {
+  Handle<T> handle;
+  uint32_t generation = 0;  // 0: cannot go away
+
+  constexpr Target() = default;
+  constexpr Target(Handle<T> lasting) : handle(lasting) {}
+  constexpr explicit Target(Ref<T> ref) : handle{ref.index}, generation(ref.generation) {}
+  constexpr explicit operator bool() const { return static_cast<bool>(handle); }
+};
+
 // What every zone element begins with.
 //   E1: `generation` is odd exactly while the element is allocated.
 //   E2: a free element is on exactly one free list: a depot shard, a magazine, or a slot's pending frees.

@@ -89,7 +89,7 @@ bool claim(Thread& self, ThreadSlot& slot, unsigned depth) {
 // What a recoverer that died had claimed is free for others. Its own slot is not: afterwards that may belong
 // to somebody alive, whose claims these would seem to be.
 void drop_claims(Segment& segment, uint32_t dead) {
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+  for (uint32_t i = 1; i < segment.threads_high(); i++) {
     uint32_t holder = dead;
     if (segment.slot(i).claim.load() == dead) segment.slot(i).claim.compare_exchange(holder, 0);
   }
@@ -239,6 +239,9 @@ bool recover_thread(Thread& self, uint32_t victim) {
   slot.depth.init(0);
   drop_claims(segment, victim);
   segment.header().recovered.fetch_add(1);
+  // If it was launchd's there is none from now on: the slot's next owner is not to be taken for it.
+  uint32_t launchd = victim;
+  segment.header().launchd.compare_exchange(launchd, 0);
   // Once it is free nobody takes it before the claim on it ends. The life word goes on saying dead until
   // then: so it is recovered again if we die before it is free.
   slot.tid.store(0);
@@ -251,7 +254,7 @@ bool recover_thread(Thread& self, uint32_t victim) {
 unsigned recover_dead_threads(Thread& self) {
   Segment& segment = self.segment();
   unsigned recovered = 0;
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++)
+  for (uint32_t i = 1; i < segment.threads_high(); i++)
     if (segment.is_dead(i) && recover_thread(self, i)) recovered++;
   return recovered;
 }

@@ -6,9 +6,15 @@
 #include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include <bit>
+
+#include "segment/futex.hpp"
+#include "segment/raw.hpp"
+#include "segment/refusal.hpp"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -33,22 +39,35 @@ Places places_of(const Geometry& geometry) {
   at += uint64_t{geometry.max_threads} * sizeof(ThreadSlot);
   for (unsigned i = 0; i < kMaxZones; i++) {
     places.zones[i] = at;
-    at = align_up(at + uint64_t{geometry.zones[i].element_size} * geometry.zones[i].capacity, kPage);
+    at = align_up(at + uint64_t{geometry.zones[i].element_size} * std::bit_ceil(geometry.zones[i].capacity),
+                  kPage);
   }
   places.arena = at;
   if (geometry.arena_size != 0)
-    at += uint64_t{geometry.arena_size} * geometry.zones[geometry.arena_zone].capacity;
+    at += uint64_t{geometry.arena_size} * std::bit_ceil(geometry.zones[geometry.arena_zone].capacity);
   places.end = align_up(at, kPage);
   return places;
 }
 
 }  // namespace
 
+void (*kernel_lost)(const char* what) = nullptr;
+
 void kernel_panic(const char* what) {
+  if (kernel_lost != nullptr) kernel_lost(what);
   char line[256];
   int length = snprintf(line, sizeof line, "portolan: kernel invariant broken: %s\n", what);
   if (length > 0) (void)!write(2, line, static_cast<size_t>(length));
   abort();
+}
+
+void declare_lost(const Segment& segment) {
+  uint32_t one = 1;
+  const iovec from{&one, sizeof one}, to{segment.header().lost.address(), sizeof one};
+  // A copy by Linux fails where a store would kill.
+  if (process_vm_writev(getpid(), &from, 1, &to, 1, 0) != sizeof one) return;
+  for (uint32_t i = 1; i < segment.threads_high(); i++)
+    for (Frame& frame : segment.slot(i).frames) futex_wake(frame.sleeping.address(), 1);
 }
 
 uint64_t Segment::span(const Geometry& geometry) { return places_of(geometry).end; }
@@ -78,7 +97,7 @@ void Segment::format(void* memory, const Geometry& geometry) {
     h.zones[i].magazine = geometry.zones[i].magazine;
     h.zones[i].carved.init(1);
   }
-  remember_zones();
+  remember();
   crash_fence();
   h.magic = kMagic;
 }
@@ -88,28 +107,54 @@ bool Segment::view(void* memory, uint64_t length) {
   if (header_fault(candidate, length) != nullptr) return false;
   base_ = static_cast<std::byte*>(memory);
   size_ = candidate.size;
-  remember_zones();
+  remember();
   return true;
 }
+
+namespace {
+
+// Is it a range of `count` things of this size, inside of the segment, that begins where such a thing may?
+bool inside(const Header& h, uint64_t base, uint64_t size, uint64_t count, uint64_t alignment) {
+  return base % alignment == 0 && base <= h.size && (size == 0 || count <= (h.size - base) / size);
+}
+
+bool fits(const Header& h) {
+  if (h.zone_count != kMaxZones || h.max_threads == 0 || h.arena_zone >= kMaxZones) return false;
+  if (!inside(h, h.life_base, sizeof(LifeWord), h.max_threads, alignof(LifeWord))) return false;
+  if (!inside(h, h.slots_base, sizeof(ThreadSlot), h.max_threads, kPage)) return false;
+  for (const ZoneState& zone : h.zones) {
+    if (zone.capacity > 1u << kWorkIndexBits || zone.magazine > kMagazineMax || zone.element_size % 8 != 0)
+      return false;
+    if (zone.element_size != 0 && (zone.element_size < sizeof(Element) || zone.capacity == 0)) return false;
+    if (!inside(h, zone.base, zone.element_size, std::bit_ceil(zone.capacity), kPage)) return false;
+  }
+  const ZoneState& owner = h.zones[h.arena_zone];
+  return inside(h, h.arena_base, h.arena_size, std::bit_ceil(owner.capacity), kPage) &&
+         h.arena_size % kPage == 0;
+}
+
+}  // namespace
 
 const char* Segment::header_fault(const Header& h, uint64_t length) {
   if (length < sizeof(Header) || h.magic != kMagic) return "not a Portolan segment";
   if (h.byte_order != kByteOrder) return "a segment of the other byte order";
   if (h.layout_version != kLayoutVersion) return "a segment of another layout version";
   if (h.size > length) return "a segment that was cut short";
-  if (h.zone_count != kMaxZones || h.max_threads == 0) return "a damaged segment header";
-  if (h.life_base + uint64_t{h.max_threads} * sizeof(LifeWord) > h.size) return "a damaged segment header";
-  if (h.slots_base + uint64_t{h.max_threads} * sizeof(ThreadSlot) > h.size) return "a damaged segment header";
-  for (const ZoneState& zone : h.zones) {
-    if (zone.base > h.size || uint64_t{zone.element_size} * zone.capacity > h.size - zone.base)
-      return "a damaged segment header";
-  }
-  return nullptr;
+  return fits(h) ? nullptr : "a damaged segment header";
 }
 
-void Segment::remember_zones() {
-  for (unsigned i = 0; i < kMaxZones; i++)
-    zones_[i] = {base_ + header().zones[i].base, header().zones[i].element_size};
+void Segment::remember() {
+  const Header& h = header();
+  slots_ = reinterpret_cast<ThreadSlot*>(base_ + h.slots_base);
+  lives_ = reinterpret_cast<LifeWord*>(base_ + h.life_base);
+  arenas_ = base_ + h.arena_base;
+  max_threads_ = h.max_threads;
+  arena_size_ = h.arena_size;
+  arena_zone_ = h.arena_zone;
+  for (unsigned i = 0; i < kMaxZones; i++) {
+    const ZoneState& zone = h.zones[i];
+    zones_[i] = {base_ + zone.base, zone.element_size, std::bit_ceil(zone.capacity) - 1, zone.magazine};
+  }
 }
 
 bool Segment::is_dead(uint32_t slot_index) const {
@@ -118,7 +163,7 @@ bool Segment::is_dead(uint32_t slot_index) const {
 }
 
 bool Segment::populate(uint64_t offset, uint64_t length) const {
-  if (populate_budget == 0) return false;
+  if (refused(__builtin_return_address(0)) || populate_budget == 0) return false;
   if (populate_budget > 0) populate_budget--;
   if (!file_backed) return true;
   const uint64_t first = offset / kPage * kPage, last = align_up(offset + length, kPage);
@@ -135,7 +180,7 @@ void Segment::depopulate(uint64_t offset, uint64_t length) const {
   if (file_backed)
     madvise(base_ + first, last - first, MADV_REMOVE);
   else
-    memset(base_ + first, 0, last - first);
+    raw_clear(base_ + first, last - first);
 }
 
 }  // namespace portolan

@@ -58,13 +58,25 @@ class Segment {
   }
 
   ZoneState& zone(unsigned id) const { return header().zones[id]; }
+  // What the creator decided, as it was when this view was made: damage to the header does not change it.
+  uint32_t capacity(unsigned id) const { return zones_[id].element_size == 0 ? 0 : zones_[id].mask + 1; }
+  // Elements that ever existed, index 0 included, and no more than there can be.
+  uint32_t carved(unsigned id) const {
+    const uint32_t count = zone(id).carved;
+    return count < capacity(id) ? count : capacity(id);
+  }
+  uint32_t element_size(unsigned id) const { return zones_[id].element_size; }
+  uint32_t magazine(unsigned id) const { return zones_[id].magazine; }
+  // An index that is damaged names another element of the zone, or one that is not carved: never anything
+  // outside.
   Element& element(unsigned id, uint32_t index) const {
     const ZoneView& view = zones_[id];
-    return *reinterpret_cast<Element*>(view.base + static_cast<uint64_t>(index) * view.element_size);
+    return *reinterpret_cast<Element*>(view.base +
+                                       static_cast<uint64_t>(index & view.mask) * view.element_size);
   }
   // True when the index names an element that exists; for values that may be damaged.
   bool plausible(unsigned id, uint32_t index) const {
-    return index != 0 && id < kMaxZones && zones_[id].element_size != 0 && index < zone(id).carved;
+    return index != 0 && id < kMaxZones && index < capacity(id) && index < zone(id).carved;
   }
   template <class T>
   T& at(Handle<T> handle) const {
@@ -85,15 +97,29 @@ class Segment {
     return {handle_of(object).index, object.generation.get()};
   }
 
-  ThreadSlot& slot(uint32_t index) const {
-    return *reinterpret_cast<ThreadSlot*>(base_ + header().slots_base + uint64_t{index} * sizeof(ThreadSlot));
+  // Asked after reading from the target: false means that what was read is the target's own.
+  template <class T>
+  bool is_gone(Target<T> target) const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return target.generation != 0 && at(target.handle).generation != target.generation;
   }
-  LifeWord& life(uint32_t index) const {
-    return *reinterpret_cast<LifeWord*>(base_ + header().life_base + uint64_t{index} * sizeof(LifeWord));
+
+  // Slot 0 is nobody's: that is where a damaged index leads.
+  ThreadSlot& slot(uint32_t index) const { return slots_[index < max_threads_ ? index : 0]; }
+  LifeWord& life(uint32_t index) const { return lives_[index < max_threads_ ? index : 0]; }
+  uint32_t max_threads() const { return max_threads_; }
+  // Slots that were ever used, and no more than there are.
+  uint32_t threads_high() const {
+    const uint32_t high = header().threads_high.load(std::memory_order_acquire);
+    return high < max_threads_ ? high : max_threads_;
   }
-  uint32_t max_threads() const { return header().max_threads; }
+  uint32_t arena_size() const { return arena_size_; }
   std::byte* arena(uint32_t index) const {
-    return base_ + header().arena_base + uint64_t{index} * header().arena_size;
+    return arenas_ + uint64_t{index & zones_[arena_zone_].mask} * arena_size_;
+  }
+  // A place in it; one that is damaged is its beginning.
+  std::byte* arena(uint32_t index, uint64_t offset) const {
+    return arena(index) + (offset < arena_size_ ? offset : 0);
   }
   Frame& frame(uint32_t id) const { return slot(id / kFrames).frames[id % kFrames]; }
 
@@ -115,16 +141,27 @@ class Segment {
   struct ZoneView {
     std::byte* base = nullptr;
     uint32_t element_size = 0;
+    uint32_t mask = 0;  // capacity - 1
+    uint32_t magazine = 0;
   };
-  void remember_zones();
+  void remember();
 
   std::byte* base_ = nullptr;
   uint64_t size_ = 0;
+  ThreadSlot* slots_ = nullptr;
+  LifeWord* lives_ = nullptr;
+  std::byte* arenas_ = nullptr;
+  uint32_t max_threads_ = 0, arena_size_ = 0, arena_zone_ = 0;
   ZoneView zones_[kMaxZones];
 };
 
-// A broken invariant of the calling code itself: says which and aborts. Damaged shared memory never gets
-// here.
+// A broken invariant, of the calling code or of damaged shared memory: the domain is lost. `kernel_lost` is
+// how this program leaves what it is in: a task's trap returns KERN_TERMINATED, launchd ends. Where there is
+// none, or it returns, this says what is broken and aborts.
 [[noreturn]] void kernel_panic(const char* what);
+extern void (*kernel_lost)(const char* what);
+// Every trap of every task answers KERN_TERMINATED from now on, and who sleeps in one is woken to see it.
+// Works where the segment's memory is gone, and where the guard is closed.
+void declare_lost(const Segment& segment);
 
 }  // namespace portolan

@@ -41,10 +41,10 @@ bool take(Segment& segment, uint32_t index, uint32_t tid) {
 uint32_t take_slot(Segment& segment, uint32_t tid) {
   Header& header = segment.header();
   for (;;) {
-    const uint32_t high = header.threads_high.load(std::memory_order_acquire);
+    const uint32_t high = segment.threads_high();
     for (uint32_t i = 1; i < high; i++)
       if (take(segment, i, tid)) return i;
-    if (high >= header.max_threads) return 0;
+    if (high >= segment.max_threads()) return 0;
     if (!segment.populate(segment.offset_of(&segment.slot(high)), sizeof(ThreadSlot)) ||
         !segment.populate(segment.offset_of(&segment.life(high)), sizeof(LifeWord)))
       return 0;
@@ -67,7 +67,7 @@ void reset(ThreadSlot& slot) {
 
 bool Thread::attach(Segment& segment, uint32_t tid) {
   if (tid != 0) {
-    for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+    for (uint32_t i = 1; i < segment.threads_high(); i++) {
       ThreadSlot& slot = segment.slot(i);
       if (slot.tid.load() != tid) continue;
       if (slot.state.load() != kSlotFree)

@@ -33,7 +33,7 @@ class Thread {
   Segment& segment() const { return *segment_; }
   ThreadSlot& slot() const { return *slot_; }
   uint32_t index() const { return index_; }
-  Frame& frame() const { return slot_->frames[slot_->depth]; }
+  Frame& frame() const { return slot_->frames[slot_->depth % kFrames]; }
   uint32_t frame_id() const { return index_ * kFrames + slot_->depth; }
 
   // For the layer above: the stack that acquires what the running trap acquires; 0: not recorded.
@@ -42,7 +42,8 @@ class Thread {
   int32_t message_id = 0;       // of the message that is being received, if any, …
   uint32_t message_sender = 0;  // … and the pid of its sender
 
-  bool to_settle = false;  // the transaction left something for UpperLayers::after_transaction
+  bool left_in_hand = false;  // a right could not be put away for want of memory: ipc::put_away
+  bool to_settle = false;     // the transaction left something for UpperLayers::after_transaction
   SpinState spin;
 
   // A word of this process that a signal handler changes: a wait that is interruptible ends then. It is

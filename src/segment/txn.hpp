@@ -89,6 +89,13 @@ class PORTOLAN_CAPABILITY("transaction") Txn {
     if (object.generation != ref.generation) return {};
     return Locked<T>(&object, Handle<T>{ref.index});
   }
+  // A target that is gone is element 0 of its zone, which nobody has: its state is the one of a free element.
+  template <class T>
+  Locked<T> lock(Target<T> target) {
+    Locked<T> locked = lock(target.handle);
+    if (target.generation != 0 && locked->generation != target.generation) return in_hand(Handle<T>{});
+    return locked;
+  }
   // Spins for nobody: empty when somebody else holds it.
   bool try_acquire(LockWord& word);
   void acquire(LockWord& word);

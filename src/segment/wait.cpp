@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "segment/futex.hpp"
+#include "segment/guard.hpp"
 
 namespace portolan {
 
@@ -95,6 +96,7 @@ Awake wait_awake(Thread& self, const Frame& frame) {
 // for it.
 void sleep_once(Thread& self, Frame& frame, uint32_t epoch, uint64_t deadline_ns, unsigned round) {
   if (round == 0) {
+    const GuardAsleep closed;
     futex_wait_briefly({frame.sleeping.address(), epoch}, kFirst, deadline_ns);
     return;
   }
@@ -111,6 +113,7 @@ void sleep_once(Thread& self, Frame& frame, uint32_t epoch, uint64_t deadline_ns
     segment.launchd_died(self);
     backstop = kUnwatched;
   }
+  const GuardAsleep closed;
   futex_wait_any(waits, count, std::min(deadline_ns, monotonic_ns() + backstop));
 }
 
@@ -127,6 +130,7 @@ WaitEnd wait_for_grant(Thread& self, Frame& frame, uint64_t deadline_ns, bool in
     // Sequentially consistent, as are the two in wake_frame: one of the two sides sees what the other did.
     frame.sleeping.store(epoch, std::memory_order_seq_cst);
     if (frame.wake.load(std::memory_order_seq_cst) == epoch) break;
+    if (self.segment().header().lost.load() != 0) kernel_panic("the domain is lost");
     if (interruptible && self.interrupted()) end = WaitEnd::interrupted;
     if (deadline_ns != kNever && monotonic_ns() >= deadline_ns) end = WaitEnd::timed_out;
     if (end != WaitEnd::granted) break;

@@ -53,14 +53,22 @@ void take_from_shards(Thread& self, unsigned id, uint32_t wanted) {
   }
 }
 
+// What a test has made smaller, too.
+uint32_t capacity(const Segment& segment, unsigned id) {
+  return std::min(segment.zone(id).capacity, segment.capacity(id));
+}
+
 // Makes the pages of the next elements real. Idempotent, so that two threads may do it at once.
-bool ensure_populated(Segment& segment, ZoneState& zone, uint32_t until) {
+bool ensure_populated(Segment& segment, unsigned id, uint32_t until) {
+  ZoneState& zone = segment.zone(id);
   uint32_t populated = zone.populated.load();
   if (until <= populated) return true;
-  const uint32_t step = std::max(1u, segment.header().populate_step / zone.element_size);
-  const uint32_t target = static_cast<uint32_t>(std::min<uint64_t>(zone.capacity, uint64_t{until} + step));
-  if (!segment.populate(zone.base + uint64_t{populated} * zone.element_size,
-                        uint64_t{target - populated} * zone.element_size))
+  const uint32_t size = segment.element_size(id);
+  const uint32_t step = std::max(1u, segment.header().populate_step / size);
+  const uint32_t target =
+      static_cast<uint32_t>(std::min<uint64_t>(capacity(segment, id), uint64_t{until} + step));
+  if (!segment.populate(segment.offset_of(&segment.element(id, populated)),
+                        uint64_t{target - populated} * size))
     return false;
   while (populated < target && !zone.populated.compare_exchange(populated, target)) {
   }
@@ -73,9 +81,9 @@ bool carve(Thread& self, unsigned id, uint32_t wanted) {
   Magazine& magazine = self.slot().magazines[id];
   while (magazine.count < wanted) {
     const uint32_t first = zone.carved;
-    const uint32_t until = std::min(zone.capacity, first + wanted - magazine.count);
-    if (until == first) return false;
-    if (!ensure_populated(segment, zone, until)) return false;
+    const uint32_t until = std::min(capacity(segment, id), first + wanted - magazine.count);
+    if (until <= first) return false;
+    if (!ensure_populated(segment, id, until)) return false;
     section(self, [&](Txn& txn) {
       txn.acquire(zone.carve_lock);
       if (zone.carved != first) return 0;  // somebody else carved these: look again
@@ -100,7 +108,7 @@ bool reserve(Thread& self, const Needs& needs) {
       store_freed(self, self.slot());
       if (self.slot().magazines[id].count >= need) continue;
     }
-    const uint32_t wanted = std::max(need, self.segment().zone(id).magazine / 2);
+    const uint32_t wanted = std::max(need, self.segment().magazine(id) / 2);
     take_from_shards(self, id, wanted);
     if (self.slot().magazines[id].count >= need) continue;
     if (!carve(self, id, wanted) && self.slot().magazines[id].count < need) return false;
@@ -113,12 +121,14 @@ void store_freed(Thread& self, ThreadSlot& slot) {
   while (slot.pending_count != 0) {
     section(self, [&](Txn& txn) {
       uint32_t n = slot.pending_count;
+      if (n > kPendingMax) kernel_panic("more is freed than a slot can note");
       for (unsigned moved = 0; n != 0 && moved < kMagazineMax; moved++) {
         const uint64_t entry = slot.pending[--n];
         const auto id = static_cast<unsigned>(entry >> 32);
         const auto index = static_cast<uint32_t>(entry);
+        if (id >= kMaxZones) kernel_panic("what is freed is in no zone");
         Magazine& magazine = slot.magazines[id];
-        if (magazine.count < segment.zone(id).magazine) {
+        if (magazine.count < segment.magazine(id)) {
           txn.set(magazine.item[magazine.count], index);
           txn.add(magazine.count, 1);
         } else {

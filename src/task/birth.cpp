@@ -3,9 +3,8 @@
 //
 // If we die here: each function is one transaction. An embryo that nobody claims is found by whoever reaps,
 // by its state.
-#include <string.h>
-
 #include "segment/futex.hpp"
+#include "segment/raw.hpp"
 #include "task/task_internal.hpp"
 
 namespace portolan {
@@ -36,12 +35,12 @@ Handle<Task> blank(Txn& txn) {
   task.start_time.init(0);
   task.nonce.init(0);
   task.joined_ns.init(0);
-  memset(task.program, 0, sizeof task.program);
+  raw_clear(task.program, sizeof task.program);
   return handle;
 }
 
 // What a child gets of its parent's (tasks 1.2). The first task of a domain gets the root namespace.
-void inherit(Txn& txn, Task& child, Handle<Task> from) {
+void inherit(Txn& txn, Task& child, Target<Task> from) {
   if (from) {
     Locked<Task> parent = txn.lock(from);
     if (parent->state == ipc::kTaskLive) {
@@ -49,7 +48,7 @@ void inherit(Txn& txn, Task& child, Handle<Task> from) {
         txn.set(child.special[which], copy_held(txn, parent->special[which]));
       for (unsigned i = 0; i < ipc::kRegisteredPorts; i++)
         txn.set(child.registered[i], copy_held(txn, parent->registered[i]));
-      txn.set(child.parent, from.index);
+      txn.set(child.parent, from.handle.index);
       return;
     }
   }
@@ -98,7 +97,7 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
     }
     Task& task = txn.segment().at(handle);
     stamp(txn, task, facts);
-    memcpy(task.program, facts.program, sizeof task.program);
+    raw_copy(task.program, facts.program, sizeof task.program);
     const auto seed = static_cast<uint32_t>(now ^ now >> 32 ^ uint64_t{facts.pid} << 16);
     txn.set(task.space, ipc::space_make(txn, handle, seed).index);
     txn.set(task.port, ipc::kobject_port_make(txn, kTaskControl, handle.index).index);
@@ -144,14 +143,17 @@ void embryo_free(Thread& self, Handle<Task> handle, uint64_t nonce) {
   });
 }
 
-Handle<Task> task_of_pid(const Segment& segment, uint32_t pid) {
-  Handle<Task> found;
+Target<Task> task_of_pid(const Segment& segment, uint32_t pid) {
+  Target<Task> found;
   uint64_t latest = 0;
-  for (uint32_t i = 1; pid != 0 && i < segment.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; pid != 0 && i < segment.carved(ipc::kZoneTask); i++) {
     const Task& task = segment.at(Handle<Task>{i});
-    if (task.state != ipc::kTaskLive || task.credentials.pid != pid || task.joined_ns < latest) continue;
-    found = Handle<Task>{i};
-    latest = task.joined_ns;
+    const Target<Task> target(segment.ref_of(task));
+    const uint64_t joined = task.joined_ns;
+    if (task.state != ipc::kTaskLive || task.credentials.pid != pid || joined < latest) continue;
+    if (segment.is_gone(target)) continue;
+    found = target;
+    latest = joined;
   }
   return found;
 }

@@ -9,8 +9,10 @@ using namespace task_detail;
 
 namespace {
 
-// The object behind a send right of this space to a port of the kernel's, with its type; 0: none.
-uint32_t kernel_object(Thread& self, Handle<Space> from, ipc::Name name, uint32_t& type) {
+// The object behind a send right of this space to a port of the kernel's, with its type; 0: none. `look` is
+// called while the port is locked and alive, so that its object is, too.
+template <class Look>
+uint32_t kernel_object(Thread& self, Handle<Space> from, ipc::Name name, uint32_t& type, Look&& look) {
   uint32_t object = 0;
   transact(self, Needs{}, [&](Txn& txn) {
     object = type = 0;
@@ -22,6 +24,7 @@ uint32_t kernel_object(Thread& self, Handle<Space> from, ipc::Name name, uint32_
     if (!port->active()) return 0;
     type = port->kobject_type;
     object = port->kobject;
+    look(object);
     return 0;
   });
   return object;
@@ -36,16 +39,34 @@ bool task_port_is(uint32_t type, Strength least) {
   return false;
 }
 
-Handle<Task> task_of_name(Thread& self, Handle<Space> space, ipc::Name name, Strength least) {
+Target<Task> task_of_name(Thread& self, Handle<Space> space, ipc::Name name, Strength least) {
+  const Segment& segment = self.segment();
   uint32_t type = 0;
-  const Handle<Task> task{kernel_object(self, space, name, type)};
-  if (!task || !task_port_is(type, least) || self.segment().at(task).state != ipc::kTaskLive) return {};
+  Target<Task> task;
+  kernel_object(self, space, name, type, [&](uint32_t object) {
+    task = {};
+    // A task's ports die with its element, in one transaction.
+    if (task_port_is(type, least)) task = Target<Task>(segment.ref_of(segment.at(Handle<Task>{object})));
+  });
+  if (!task || segment.at(task.handle).state != ipc::kTaskLive) return {};
   return task;
+}
+
+Target<Space> space_of_task(Thread& self, Target<Task> target) {
+  Target<Space> space;
+  transact(self, Needs{}, [&](Txn& txn) {
+    space = {};
+    const Locked<Task> task = txn.lock(target);
+    if (task->state != ipc::kTaskLive || task->space == 0) return 0;
+    space = Target<Space>(txn.segment().ref_of(txn.segment().at(Handle<Space>{task->space})));
+    return 0;
+  });
+  return space;
 }
 
 uint32_t thread_of_name(Thread& self, Handle<Space> space, ipc::Name name) {
   uint32_t type = 0;
-  const uint32_t slot = kernel_object(self, space, name, type);
+  const uint32_t slot = kernel_object(self, space, name, type, [](uint32_t) {});
   return type == 1 ? slot : 0;  // IKOT_THREAD_CONTROL
 }
 

@@ -123,7 +123,7 @@ void task_flag(Thread& self, Handle<Task> handle, uint32_t flags, bool on) {
 
 void task_threads_dead(Thread& self, Ref<Task> ref) {
   Segment& segment = self.segment();
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+  for (uint32_t i = 1; i < segment.threads_high(); i++) {
     const ThreadSlot& slot = segment.slot(i);
     // In this order: as long as the task is the same, whoever belongs to it does so, and the word is of who
     // belongs to it.
@@ -137,7 +137,7 @@ void task_threads_dead(Thread& self, Ref<Task> ref) {
 
 void task_bury_previous(Thread& self, uint32_t pid) {
   Segment& segment = self.segment();
-  for (uint32_t i = 1; i < segment.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; i < segment.carved(ipc::kZoneTask); i++) {
     const Task& candidate = segment.at(Handle<Task>{i});
     const Ref<Task> ref = segment.ref_of(candidate);
     if (candidate.state != ipc::kTaskLive || candidate.credentials.pid != pid) continue;

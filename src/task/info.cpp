@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "segment/keep_errno.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/text.hpp"
 #include "task/reaper.hpp"
 
@@ -106,16 +107,20 @@ T basic(const Usage& usage) {
 
 }  // namespace
 
-kern_return_t task_describe(const Segment& segment, Handle<Task> handle, task_flavor_t flavor,
+kern_return_t task_describe(const Segment& segment, Target<Task> target, task_flavor_t flavor,
                             integer_t* info, mach_msg_type_number_t& count) {
   const KeepErrno keep;
-  const Task& task = segment.at(handle);
+  const Task& task = segment.at(target.handle);
   const ipc::Sender& s = task.credentials;
-  if (flavor == TASK_SECURITY_TOKEN) return give(security_token_t{{s.uid, s.gid}}, info, count);
-  if (flavor == TASK_AUDIT_TOKEN)
-    return give(audit_token_t{{s.uid, s.uid, s.gid, s.ruid, s.rgid, s.pid, 0, s.pid_version}}, info, count);
+  const uint32_t pid = s.pid;
+  const uint64_t started = task.start_time;
+  const security_token_t security{{s.uid, s.gid}};
+  const audit_token_t audit{{s.uid, s.uid, s.gid, s.ruid, s.rgid, pid, 0, s.pid_version}};
+  if (segment.is_gone(target)) return KERN_INVALID_ARGUMENT;
+  if (flavor == TASK_SECURITY_TOKEN) return give(security, info, count);
+  if (flavor == TASK_AUDIT_TOKEN) return give(audit, info, count);
   Usage usage;
-  if (!usage_of(s.pid, usage) || process_gone(s.pid, task.start_time)) return KERN_INVALID_ARGUMENT;
+  if (!usage_of(pid, usage) || process_gone(pid, started)) return KERN_INVALID_ARGUMENT;
   switch (flavor) {
     case TASK_BASIC_INFO_32:
       return give(basic<task_basic_info_32_data_t>(usage), info, count);
@@ -131,14 +136,17 @@ kern_return_t task_describe(const Segment& segment, Handle<Task> handle, task_fl
   }
 }
 
-kern_return_t task_kill(const Segment& segment, Handle<Task> handle) {
+kern_return_t task_kill(const Segment& segment, Target<Task> target) {
   const KeepErrno keep;
-  const Task& task = segment.at(handle);
+  const NoCancel no_cancel;
+  const Task& task = segment.at(target.handle);
   const auto pid = static_cast<pid_t>(task.credentials.pid.get());
+  const uint64_t started = task.start_time;
+  if (segment.is_gone(target)) return KERN_INVALID_ARGUMENT;
   // A descriptor stands for this very process, whoever gets its number afterwards.
   const long process = syscall(SYS_pidfd_open, pid, 0);
   const bool unknown = process < 0 && errno == ENOSYS;
-  if (process_gone(static_cast<uint32_t>(pid), task.start_time)) {
+  if (process_gone(static_cast<uint32_t>(pid), started)) {
     if (process >= 0) close(static_cast<int>(process));
     return KERN_INVALID_ARGUMENT;
   }

@@ -14,10 +14,10 @@ inline constexpr uint32_t kTaskInfoWords = 16;  // of the largest flavor here
 
 // task_info (tasks 1.8). `count`: room in words before, words used afterwards. KERN_SUCCESS or
 // KERN_INVALID_ARGUMENT.
-kern_return_t task_describe(const Segment& segment, Handle<ipc::Task> task, task_flavor_t flavor,
+kern_return_t task_describe(const Segment& segment, Target<ipc::Task> task, task_flavor_t flavor,
                             integer_t* info, mach_msg_type_number_t& count);
 
 // task_terminate: KERN_SUCCESS, KERN_INVALID_ARGUMENT, or KERN_FAILURE if it may not be killed.
-kern_return_t task_kill(const Segment& segment, Handle<ipc::Task> task);
+kern_return_t task_kill(const Segment& segment, Target<ipc::Task> task);
 
 }  // namespace portolan

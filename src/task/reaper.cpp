@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "segment/futex.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/recovery.hpp"
 #include "segment/text.hpp"
 
@@ -31,6 +32,7 @@ struct Path {
 
 // Ready exactly when the last thread of the process is gone, reaped or not.
 bool exited(uint32_t pid, bool& known) {
+  const NoCancel no_cancel;
   const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (fd < 0) {
     known = errno == ESRCH;
@@ -47,6 +49,7 @@ bool exited(uint32_t pid, bool& known) {
 // empty.
 template <class Match>
 int any_line(const char* path, Match match) {
+  const NoCancel no_cancel;
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   char buffer[4096];
@@ -98,6 +101,7 @@ bool slot_of(const ThreadSlot& slot, uint32_t task) {
 }  // namespace
 
 bool process_times(uint32_t pid, uint32_t& parent, uint64_t& start_time) {
+  const NoCancel no_cancel;
   char text[512];
   const int fd = open(Path(pid, "stat").text, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -137,7 +141,7 @@ ino_t inode_mapped_at(const void* address) {
 }
 
 bool tasks_live(const Segment& segment) {
-  for (uint32_t i = 1; i < segment.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; i < segment.carved(ipc::kZoneTask); i++) {
     const Task& task = segment.at(Handle<Task>{i});
     if (task.state == ipc::kTaskLive && !process_gone(task.credentials.pid, task.start_time)) return true;
   }
@@ -154,7 +158,7 @@ bool Reaper::is_over(Thread& self, Ref<Task> ref) const {
     return true;
   }
   if (self.slot().task == ref.index) return false;
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++)
+  for (uint32_t i = 1; i < segment.threads_high(); i++)
     if (slot_of(segment.slot(i), ref.index) && !segment.is_dead(i)) return false;
   // No thread of it is alive here: perhaps none has trapped yet, or the last one that did has ended.
   if ((task.flags & ipc::kTaskExecing) != 0) return true;
@@ -164,7 +168,7 @@ bool Reaper::is_over(Thread& self, Ref<Task> ref) const {
 // Slots whose end nobody marked: the thread died before its word was on its list, or where it has no list.
 void Reaper::sweep_slots(Thread& self) const {
   Segment& segment = self.segment();
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+  for (uint32_t i = 1; i < segment.threads_high(); i++) {
     ThreadSlot& slot = segment.slot(i);
     const uint32_t tid = slot.tid.load();
     const bool free = slot.state.load() == kSlotFree;
@@ -184,7 +188,7 @@ Reaper::Census Reaper::round(Thread& self) const {
   sweep_slots(self);
   recover_dead_threads(self);
   const uint64_t now = monotonic_ns();
-  for (uint32_t i = 1; i < segment.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; i < segment.carved(ipc::kZoneTask); i++) {
     const Handle<Task> handle{i};
     const Task& task = segment.at(handle);
     // Whoever looks at the same time may end it, and another task come to lie here.

@@ -89,7 +89,7 @@ kern_return_t special_store(Txn& txn, Locked<Task>& task, int which, NakedRight 
   return KERN_SUCCESS;
 }
 
-kern_return_t task_get_special_port(Thread& self, Handle<Task> handle, int which, Handle<Space> to,
+kern_return_t task_get_special_port(Thread& self, Target<Task> handle, int which, Handle<Space> to,
                                     mach_port_name_t& name) {
   return copyout(self, to, kSpecialNeeds, name, [&](Txn& txn, NakedRight& right) {
     Locked<Task> task = txn.lock(handle);
@@ -97,7 +97,7 @@ kern_return_t task_get_special_port(Thread& self, Handle<Task> handle, int which
   });
 }
 
-kern_return_t task_set_special_port(Thread& self, Handle<Task> handle, int which, Handle<Space> from,
+kern_return_t task_set_special_port(Thread& self, Target<Task> handle, int which, Handle<Space> from,
                                     mach_port_name_t name) {
   const Needs needs = ipc::kCopyinNeeds.with<ipc::Kmsg>(2);
   const kern_return_t code = transact(self, needs, [&](Txn& txn) -> int {
@@ -124,11 +124,12 @@ bool ours(const Hold& hold) { return hold.kind == ipc::kHoldSendRight && hold.ex
 void release_holds(Thread& self) {
   for (Hold& hold : self.frame().holds) {
     if (!ours(hold)) continue;
-    transact(self, ipc::kDropNeeds, [&](Txn& txn) {
+    const int code = transact(self, ipc::kDropNeeds, [&](Txn& txn) {
       ipc::naked_destroy(txn, send_right(hold.object));
       txn.drop(hold);
       return 0;
     });
+    if (code != 0) self.left_in_hand = true;
   }
 }
 
@@ -138,7 +139,7 @@ void keep(Txn& txn, uint32_t port) {
 
 }  // namespace
 
-kern_return_t task_ports_register(Thread& self, Handle<Task> handle, Handle<Space> from,
+kern_return_t task_ports_register(Thread& self, Target<Task> handle, Handle<Space> from,
                                   const mach_port_name_t* names, unsigned count) {
   if (count > ipc::kRegisteredPorts) return KERN_INVALID_ARGUMENT;
   uint32_t ports[ipc::kRegisteredPorts] = {kRightNull, kRightNull, kRightNull};
@@ -177,7 +178,7 @@ ipc::NakedRight registered_copy(Txn& txn, Locked<Task>& task, unsigned slot) {
   return send_right(copy_held(txn, task->registered[slot]));
 }
 
-kern_return_t task_ports_lookup(Thread& self, Handle<Task> handle, Handle<Space> to,
+kern_return_t task_ports_lookup(Thread& self, Target<Task> handle, Handle<Space> to,
                                 mach_port_name_t* names) {
   const Needs needs = ipc::kCopyoutNeeds.with<ipc::Kmsg>(2).with<ipc::Acquisition>(2);
   for (;;) {

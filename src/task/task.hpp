@@ -31,7 +31,7 @@ struct ProcessFacts {
 struct Inheritance {
   Handle<ipc::Task> embryo;
   uint64_t nonce = 0;
-  Handle<ipc::Task> parent;
+  Target<ipc::Task> parent;
 };
 
 // -- birth (birth.cpp)
@@ -51,7 +51,7 @@ void embryo_free(Thread& self, Handle<ipc::Task> embryo, uint64_t nonce);
 inline constexpr uint64_t kEmbryoPatience = 10'000'000'000;
 
 // The live task of a process; empty: there is none. Linear in the number of tasks.
-Handle<ipc::Task> task_of_pid(const Segment& segment, uint32_t pid);
+Target<ipc::Task> task_of_pid(const Segment& segment, uint32_t pid);
 
 // -- threads (thread_port.cpp)
 
@@ -89,15 +89,15 @@ void task_threads_dead(Thread& self, Ref<ipc::Task> task);
 // -- ports of a task (special.cpp). The codes are those of docs/rules/tasks.md 1.6 and 1.7; names go to the
 // space `to`.
 
-kern_return_t task_get_special_port(Thread& self, Handle<ipc::Task> task, int which, Handle<ipc::Space> to,
+kern_return_t task_get_special_port(Thread& self, Target<ipc::Task> task, int which, Handle<ipc::Space> to,
                                     mach_port_name_t& name);
 // `from` holds a send right called `name`, which is copied; null takes the port away.
-kern_return_t task_set_special_port(Thread& self, Handle<ipc::Task> task, int which, Handle<ipc::Space> from,
+kern_return_t task_set_special_port(Thread& self, Target<ipc::Task> task, int which, Handle<ipc::Space> from,
                                     mach_port_name_t name);
-kern_return_t task_ports_register(Thread& self, Handle<ipc::Task> task, Handle<ipc::Space> from,
+kern_return_t task_ports_register(Thread& self, Target<ipc::Task> task, Handle<ipc::Space> from,
                                   const mach_port_name_t* names, unsigned count);
 // Always ipc::kRegisteredPorts names.
-kern_return_t task_ports_lookup(Thread& self, Handle<ipc::Task> task, Handle<ipc::Space> to,
+kern_return_t task_ports_lookup(Thread& self, Target<ipc::Task> task, Handle<ipc::Space> to,
                                 mach_port_name_t* names);
 
 // The same with naked rights instead of names, inside the transaction of who has or wants them (kernel
@@ -126,7 +126,9 @@ enum class Strength : uint8_t { control, read, inspect, name };
 bool task_port_is(uint32_t kobject_type, Strength least);
 
 // The task whose port `name` denotes in `space`, at least as strong as asked. Empty: none, or it is ending.
-Handle<ipc::Task> task_of_name(Thread& self, Handle<ipc::Space> space, ipc::Name name, Strength least);
+Target<ipc::Task> task_of_name(Thread& self, Handle<ipc::Space> space, ipc::Name name, Strength least);
+// The space of a task; empty when the task is ending, or gone.
+Target<ipc::Space> space_of_task(Thread& self, Target<ipc::Task> task);
 // The thread slot whose port `name` denotes; 0: none.
 uint32_t thread_of_name(Thread& self, Handle<ipc::Space> space, ipc::Name name);
 // The name under which `space` holds a send right to a port, without a new reference; null: none.

@@ -19,19 +19,28 @@ extern constinit thread_local Embryo t_fork_embryo;
 
 namespace {
 
+constinit thread_local bool t_inside = false;  // a fork that did not come by ours
+
 void before() {
-  if (!t_fork_embryo.task) t_fork_embryo = embryo_prepare(0);
+  if (t_fork_embryo.task) return;
+  t_fork_embryo = embryo_prepare(0);
+  t_inside = true;
+}
+void in_parent() {
+  if (t_inside) t_fork_embryo = Embryo{};
+  t_inside = false;
 }
 void in_child() {
   if (g_process != nullptr && g_process->epoch.load() == 0) join_now();
   t_fork_embryo = Embryo{};
+  t_inside = false;
 }
 
 }  // namespace
 
 void fork_init() {
-  // The parent's share is done by fork() below, where the outcome is known.
-  pthread_atfork(before, nullptr, in_child);
+  // What the parent has to tell its child's embryo is told by fork() below, where the pid is known.
+  pthread_atfork(before, in_parent, in_child);
 }
 
 extern "C" {
@@ -39,11 +48,13 @@ extern "C" {
 PORTOLAN_EXPORT pid_t portolan_fork() __asm__("fork");
 
 pid_t portolan_fork() {
-  t_fork_embryo = embryo_prepare(0);
+  // A handler of a signal that comes in between may fork, too: each gives back what it found.
+  const Embryo outer = t_fork_embryo;
+  const Embryo embryo = embryo_prepare(0);
+  t_fork_embryo = embryo;
   const pid_t child = real().fork();
   const int saved = errno;
-  const Embryo embryo = t_fork_embryo;
-  t_fork_embryo = Embryo{};
+  if (child != 0) t_fork_embryo = outer;
   if (child > 0) embryo_born(embryo, static_cast<uint32_t>(child));
   if (child < 0) embryo_drop(embryo);
   errno = saved;

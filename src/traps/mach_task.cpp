@@ -17,8 +17,8 @@ namespace portolan {
 namespace {
 
 // A task argument of any strength. Empty: KERN_INVALID_ARGUMENT.
-Handle<ipc::Task> task_argument(const Trap& trap, mach_port_name_t name, Strength least) {
-  const Handle<ipc::Task> task = trap.task_named(name);
+Target<ipc::Task> task_argument(const Trap& trap, mach_port_name_t name, Strength least) {
+  const Target<ipc::Task> task = trap.task_named(name);
   return task || least == Strength::control
              ? task
              : task_of_name(trap.thread(), trap.space(), ipc::Name{name}, least);
@@ -35,9 +35,9 @@ kern_return_t task_by_pid(mach_port_name_t target, int pid, mach_port_name_t* ou
   if (!trap.ok()) return KERN_FAILURE;
   mach_port_name_t name = MACH_PORT_NULL;
   kern_return_t code = KERN_FAILURE;
-  const Handle<ipc::Task> task = pid > 0 && trap.task_named(target)
+  const Target<ipc::Task> task = pid > 0 && trap.task_named(target)
                                      ? task_of_pid(trap.thread().segment(), static_cast<uint32_t>(pid))
-                                     : Handle<ipc::Task>{};
+                                     : Target<ipc::Task>{};
   if (task) code = task_get_special_port(trap.thread(), task, which, trap.space(), name);
   if (!store(trap, out, name)) return KERN_INVALID_ADDRESS;
   return trap.leave(code);
@@ -83,7 +83,7 @@ mach_port_t pthread_mach_thread_np(pthread_t thread) {
   const Trap trap;
   if (!trap.ok()) return MACH_PORT_NULL;
   Segment& segment = trap.thread().segment();
-  for (uint32_t i = 1; i < segment.header().threads_high.load(); i++) {
+  for (uint32_t i = 1; i < segment.threads_high(); i++) {
     const ThreadSlot& slot = segment.slot(i);
     if (slot.task != trap.task().index || slot.pthread.load() != static_cast<uint64_t>(thread)) continue;
     if (slot.state.load() != kSlotLive || segment.is_dead(i)) continue;
@@ -100,8 +100,9 @@ mach_port_t pthread_mach_thread_np(pthread_t thread) {
 kern_return_t pid_for_task(mach_port_name_t t, int* x) {
   const Trap trap;
   int pid = -1;
-  const Handle<ipc::Task> task = trap.ok() ? task_argument(trap, t, Strength::name) : Handle<ipc::Task>{};
-  if (task) pid = static_cast<int>(trap.thread().segment().at(task).credentials.pid.get());
+  const Target<ipc::Task> task = trap.ok() ? task_argument(trap, t, Strength::name) : Target<ipc::Task>{};
+  if (task) pid = static_cast<int>(trap.thread().segment().at(task.handle).credentials.pid.get());
+  if (task && trap.thread().segment().is_gone(task)) return trap.leave(KERN_FAILURE);
   if (trap.ok() && !store(trap, x, static_cast<mach_port_name_t>(pid))) return KERN_INVALID_ADDRESS;
   return trap.leave(task ? KERN_SUCCESS : KERN_FAILURE);
 }
@@ -117,7 +118,7 @@ kern_return_t task_name_for_pid(mach_port_name_t target_tport, int pid, mach_por
 kern_return_t task_get_special_port(task_inspect_t task, int which_port, mach_port_t* special_port) {
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
-  const Handle<ipc::Task> target = task_argument(trap, task, Strength::inspect);
+  const Target<ipc::Task> target = task_argument(trap, task, Strength::inspect);
   if (!target) return not_a_task(trap, task, KERN_INVALID_ARGUMENT);
   mach_port_name_t name = MACH_PORT_NULL;
   const kern_return_t code =
@@ -129,7 +130,7 @@ kern_return_t task_get_special_port(task_inspect_t task, int which_port, mach_po
 kern_return_t task_set_special_port(task_t task, int which_port, mach_port_t special_port) {
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
-  const Handle<ipc::Task> target = trap.task_named(task);
+  const Target<ipc::Task> target = trap.task_named(task);
   if (!target) return not_a_task(trap, task, KERN_INVALID_ARGUMENT);
   return trap.leave(
       portolan::task_set_special_port(trap.thread(), target, which_port, trap.space(), special_port));
@@ -138,7 +139,7 @@ kern_return_t task_set_special_port(task_t task, int which_port, mach_port_t spe
 kern_return_t task_terminate(task_t target_task) {
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
-  const Handle<ipc::Task> target = trap.task_named(target_task);
+  const Target<ipc::Task> target = trap.task_named(target_task);
   if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
   return trap.leave(task_kill(trap.thread().segment(), target));
 }
@@ -147,7 +148,7 @@ kern_return_t task_info(task_name_t target_task, task_flavor_t flavor, task_info
                         mach_msg_type_number_t* task_info_outCnt) {
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
-  const Handle<ipc::Task> target = task_argument(trap, target_task, Strength::name);
+  const Target<ipc::Task> target = task_argument(trap, target_task, Strength::name);
   if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
   vm::OwnMemory memory(trap.thread().segment());
   mach_msg_type_number_t count = 0;
@@ -166,7 +167,7 @@ kern_return_t task_threads(task_inspect_t target_task, thread_act_array_t* act_l
                            mach_msg_type_number_t* act_listCnt) {
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
-  const Handle<ipc::Task> target = task_argument(trap, target_task, Strength::inspect);
+  const Target<ipc::Task> target = task_argument(trap, target_task, Strength::inspect);
   if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
   vm::OutArray<mach_port_name_t> list;
   uint32_t count = 0;
@@ -184,7 +185,7 @@ kern_return_t mach_ports_register(task_t target_task, mach_port_array_t init_por
   if (init_port_setCnt > ipc::kRegisteredPorts) return KERN_INVALID_ARGUMENT;
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
-  const Handle<ipc::Task> target = trap.task_named(target_task);
+  const Target<ipc::Task> target = trap.task_named(target_task);
   if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
   mach_port_name_t names[ipc::kRegisteredPorts] = {};
   vm::OwnMemory memory(trap.thread().segment());
@@ -197,7 +198,7 @@ kern_return_t mach_ports_lookup(task_t target_task, mach_port_array_t* init_port
                                 mach_msg_type_number_t* init_port_setCnt) {
   const Trap trap;
   if (!trap.ok()) return MACH_SEND_INVALID_DEST;
-  const Handle<ipc::Task> target = trap.task_named(target_task);
+  const Target<ipc::Task> target = trap.task_named(target_task);
   if (!target) return not_a_task(trap, target_task, KERN_INVALID_ARGUMENT);
   auto* list = static_cast<mach_port_t*>(vm::map_for_receive(ipc::kRegisteredPorts * sizeof(mach_port_t)));
   if (list == nullptr) return KERN_RESOURCE_SHORTAGE;

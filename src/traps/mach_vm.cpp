@@ -16,17 +16,17 @@ namespace portolan {
 namespace {
 
 // The memory of the task that a name denotes.
-class Target {
+class TheirMemory {
  public:
-  Target(mach_port_name_t name, Strength least) {
+  TheirMemory(mach_port_name_t name, Strength least) {
     const Trap trap;
     if (!trap.ok()) return;
-    Handle<ipc::Task> task = trap.task_named(name);
+    Target<ipc::Task> task = trap.task_named(name);
     if (!task && least != Strength::control)
       task = task_of_name(trap.thread(), trap.space(), ipc::Name{name}, least);
     code_ = task ? KERN_SUCCESS : not_a_task(trap, name, KERN_INVALID_ARGUMENT);
     segment_ = &trap.thread().segment();
-    if (task) memory_ = vm::TaskMemory(*segment_, task, task == trap.task());
+    if (task) memory_ = vm::TaskMemory(*segment_, task, task.handle == trap.task());
     trap.leave(code_);
   }
   kern_return_t code() const { return code_; }
@@ -48,7 +48,7 @@ class Target {
 };
 
 kern_return_t allocate(mach_port_name_t target, void* address, uint64_t size, int flags) {
-  const Target task(target, Strength::control);
+  const TheirMemory task(target, Strength::control);
   if (task.code() != KERN_SUCCESS) return task.code();
   if (address == nullptr) return KERN_INVALID_ARGUMENT;
   uint64_t at = 0;
@@ -61,20 +61,20 @@ kern_return_t allocate(mach_port_name_t target, void* address, uint64_t size, in
 }
 
 kern_return_t deallocate(mach_port_name_t target, uint64_t address, uint64_t size) {
-  const Target task(target, Strength::control);
+  const TheirMemory task(target, Strength::control);
   return task.code() != KERN_SUCCESS ? task.code() : task->deallocate(address, size);
 }
 
 kern_return_t protect(mach_port_name_t target, uint64_t address, uint64_t size, boolean_t set_maximum,
                       vm_prot_t wanted) {
-  const Target task(target, Strength::control);
+  const TheirMemory task(target, Strength::control);
   return task.code() != KERN_SUCCESS ? task.code()
                                      : task->protect(address, size, set_maximum != FALSE, wanted);
 }
 
 kern_return_t read(mach_port_name_t target, uint64_t address, uint64_t size, vm_offset_t* data,
                    mach_msg_type_number_t* count) {
-  const Target task(target, Strength::read);
+  const TheirMemory task(target, Strength::read);
   if (task.code() != KERN_SUCCESS) return task.code();
   uint64_t copy = 0;
   const kern_return_t kr = task->read(address, size, copy);
@@ -87,18 +87,18 @@ kern_return_t read(mach_port_name_t target, uint64_t address, uint64_t size, vm_
 }
 
 kern_return_t write(mach_port_name_t target, uint64_t to, uint64_t data, uint64_t size) {
-  const Target task(target, Strength::control);
+  const TheirMemory task(target, Strength::control);
   return task.code() != KERN_SUCCESS ? task.code() : task->write(to, data, size);
 }
 
 kern_return_t copy(mach_port_name_t target, uint64_t from, uint64_t size, uint64_t to) {
-  const Target task(target, Strength::control);
+  const TheirMemory task(target, Strength::control);
   return task.code() != KERN_SUCCESS ? task.code() : task->copy(from, size, to);
 }
 
 kern_return_t read_overwrite(mach_port_name_t target, uint64_t from, uint64_t size, uint64_t to,
                              void* out_size) {
-  const Target task(target, Strength::read);
+  const TheirMemory task(target, Strength::read);
   if (task.code() != KERN_SUCCESS) return task.code();
   const kern_return_t kr = task->read_overwrite(from, size, to);
   if (kr != KERN_SUCCESS) return kr;
@@ -107,7 +107,7 @@ kern_return_t read_overwrite(mach_port_name_t target, uint64_t from, uint64_t si
 
 kern_return_t region(mach_port_name_t target, void* address, void* size, vm_region_flavor_t flavor,
                      void* info, mach_msg_type_number_t* count, mach_port_t* object_name) {
-  const Target task(target, Strength::read);
+  const TheirMemory task(target, Strength::read);
   if (task.code() != KERN_SUCCESS) return task.code();
   mach_msg_type_number_t room = 0;
   uint64_t at = 0, length = 0;

@@ -30,8 +30,8 @@ class PortCall {
   kern_return_t code() const { return code_; }
   Thread& thread() const { return trap_.thread(); }
   // The task and the space that the call is about, and the caller's own.
-  Handle<ipc::Task> task() const { return task_; }
-  Handle<ipc::Space> space() const { return space_; }
+  Target<ipc::Task> task() const { return task_; }
+  Target<ipc::Space> space() const { return space_; }
   Handle<ipc::Space> own_space() const { return trap_.space(); }
   vm::OwnMemory& memory() { return memory_; }
 
@@ -51,8 +51,8 @@ class PortCall {
  private:
   Trap trap_;
   vm::OwnMemory memory_;
-  Handle<ipc::Task> task_;
-  Handle<ipc::Space> space_;
+  Target<ipc::Task> task_;
+  Target<ipc::Space> space_;
   kern_return_t code_ = KERN_SUCCESS;
 };
 

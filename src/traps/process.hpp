@@ -46,6 +46,9 @@ Embryo embryo_prepare(uint32_t child_pid);
 void embryo_born(const Embryo& embryo, uint32_t child_pid);
 void embryo_drop(const Embryo& embryo);
 
+// A child of vfork shares our memory, but not our pid: it is no task, and makes no transactions.
+bool is_vfork_child();
+
 // The embryo that was left for this process by the fork or the image before; one use.
 void embryo_for_me(Handle<ipc::Task>& task, uint64_t& nonce);
 void embryo_from_environment();

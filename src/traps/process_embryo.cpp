@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "segment/futex.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/text.hpp"
 #include "task/task.hpp"
 #include "traps/process.hpp"
@@ -26,18 +27,21 @@ namespace {
 Embryo g_left;
 
 uint64_t new_nonce() {
+  const NoCancel no_cancel;
   uint64_t nonce = 0;
   if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof nonce))
     nonce = monotonic_ns();
   return nonce | 1;
 }
 
-// A child of vfork shares our memory, but not our pid: it is no task, and makes no transactions.
-bool is_vfork_child() { return g_process->pid != static_cast<int32_t>(syscall(SYS_getpid)); }
-
 }  // namespace
 
 constinit thread_local Embryo t_fork_embryo;
+
+bool is_vfork_child() {
+  return g_process != nullptr && g_process->pid != 0 &&
+         g_process->pid != static_cast<int32_t>(syscall(SYS_getpid));
+}
 
 Embryo embryo_prepare(uint32_t child_pid) {
   Embryo embryo;

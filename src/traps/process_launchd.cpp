@@ -22,6 +22,7 @@
 #include "portolan_config.h"
 #include "segment/futex.hpp"
 #include "segment/guard.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/text.hpp"
 #include "task/reaper.hpp"
 #include "traps/process.hpp"
@@ -131,7 +132,7 @@ bool alive(const Segment& segment) {
 bool leave_it_to_others(Thread& self) {
   if (!launchd_restricted()) return false;
   const Segment& segment = self.segment();
-  for (uint32_t i = 1; i < segment.zone(ipc::kZoneTask).carved; i++) {
+  for (uint32_t i = 1; i < segment.carved(ipc::kZoneTask); i++) {
     const ipc::Task& task = segment.at(Handle<ipc::Task>{i});
     if (task.state == ipc::kTaskLive && (task.flags & kTaskRestricted) == 0 &&
         !process_gone(task.credentials.pid, task.start_time))
@@ -182,6 +183,7 @@ void launchd_ensure(Thread& self) {
 }
 
 void launchd_died(Thread& self) {
+  const NoCancel no_cancel;
   Segment& segment = self.segment();
   // Whoever sleeps on the dead one's word learns of it one after the other.
   const uint32_t dead = segment.header().launchd.load();
@@ -195,6 +197,7 @@ void launchd_tell(Segment& segment) {
 }
 
 void launchd_stand_in(Thread& self) {
+  const NoCancel no_cancel;
   const uint64_t last = g_process->launchd_checked.load();
   launchd_ensure(self);
   if (g_process->launchd_checked.load() == last || alive(self.segment())) return;

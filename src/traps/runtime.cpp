@@ -19,11 +19,13 @@
 
 #include "segment/futex.hpp"
 #include "segment/guard.hpp"
+#include "segment/no_cancel.hpp"
 #include "segment/recovery.hpp"
 #include "segment/text.hpp"
 #include "traps/founder.hpp"
 #include "traps/process.hpp"
 #include "traps/signals.hpp"
+#include "traps/signals_lost.hpp"
 
 namespace portolan {
 
@@ -59,6 +61,19 @@ void complain() {
   (void)!write(2, line, strlen(line));
 }
 
+void read_guard(const char* wish) {
+  if (strcmp(wish, "off") == 0 || strcmp(wish, "0") == 0) {
+    g_settings.guard = Guard::off;
+  } else if (strcmp(wish, "mprotect") == 0) {
+    g_settings.guard = Guard::mapping;
+  } else if (*wish != 0 && strcmp(wish, "auto") != 0) {
+    char line[256];
+    Text text(line);
+    text << "portolan: PORTOLAN_GUARD=" << wish << " is none of auto, mprotect, off: taken for auto\n";
+    (void)!write(2, line, strlen(line));
+  }
+}
+
 void read_settings() {
   g_settings.secure = getauxval(AT_SECURE) != 0;
   if (g_settings.secure) {
@@ -69,7 +84,7 @@ void read_settings() {
   const char* sites = getenv("PORTOLAN_SITES");
   const char* guard = getenv("PORTOLAN_GUARD");
   g_settings.sites = sites != nullptr && sites[0] != 0 && strcmp(sites, "0") != 0;
-  g_settings.guard = guard == nullptr || strcmp(guard, "0") != 0;
+  if (guard != nullptr) read_guard(guard);
   uint64_t value = 0;
   if (number(getenv("PORTOLAN_SPIN"), value)) g_settings.spin_ns = value;
   if (number(getenv("PORTOLAN_DOMAIN_FLAGS"), value)) g_settings.domain_flags = static_cast<uint32_t>(value);
@@ -109,13 +124,16 @@ ProcessFacts facts_of_this_process() {
 }
 
 // The nearest ancestor that is a task: a shell between two tasks is none.
-Handle<ipc::Task> nearest_parent(const Segment& segment) {
+Target<ipc::Task> nearest_parent(const Segment& segment) {
   uint32_t pid = static_cast<uint32_t>(getppid());
   for (unsigned i = 0; i < 16 && pid > 1; i++) {
-    if (const Handle<ipc::Task> task = task_of_pid(segment, pid)) return task;
     uint64_t started = 0;
     uint32_t parent = 0;
-    if (!process_times(pid, parent, started)) break;
+    const bool known = process_times(pid, parent, started);
+    const Target<ipc::Task> task = task_of_pid(segment, pid);
+    // It may be one that died and whose pid another process has by now.
+    if (task && (!known || segment.at(task.handle).start_time == started)) return task;
+    if (!known) break;
     pid = parent;
   }
   return {};
@@ -159,6 +177,7 @@ bool make_task(Process& process, ThreadContext& context) {
     return false;
   }
   const uint32_t flags = (guard_active() ? 0u : uint32_t{ipc::kTaskUnguarded}) |
+                         (guard_by_mapping() ? uint32_t{ipc::kTaskGuardedByMapping} : 0u) |
                          (signals_in_charge() ? 0u : uint32_t{ipc::kTaskNoFaultHandler}) |
                          (launchd_restricted() ? kTaskRestricted : 0u);
   if (flags != 0) task_flag(self, process.task, flags, true);
@@ -178,10 +197,7 @@ bool join(Process& process, ThreadContext& context) {
     return false;
   life_enter(context.life, process.segment.life(context.thread.index()));
   process.segment.launchd_died = launchd_died;
-  if (g_settings.guard)
-    guard_protect(process.segment);
-  else
-    guard_refuse("switched off by PORTOLAN_GUARD");
+  guard_protect(process.segment, g_settings.guard);
   const uint32_t rights = guard_open();
   const bool made = make_task(process, context);
   if (made) {
@@ -190,10 +206,12 @@ bool join(Process& process, ThreadContext& context) {
     launchd_ensure(context.thread);
   } else {
     detach(context);
-    domain_unmap(process.segment);
   }
   guard_close(rights);
-  if (!made) return false;
+  if (!made) {
+    domain_unmap(process.segment);
+    return false;
+  }
   const uint64_t epoch = (monotonic_ns() << 16 ^ static_cast<uint64_t>(process.pid)) | 1;
   context.epoch = epoch;
   process.state = Joined::joined;
@@ -248,11 +266,13 @@ void runtime_init() {
   pthread_key_create(&g_detach_key, thread_exits);
   read_settings();
   signals_init();
+  lost_init();
   process_init();
   g_process = static_cast<Process*>(page);
 }
 
 bool runtime_enter(ThreadContext& context) {
+  const NoCancel no_cancel;
   runtime_init();
   Process& process = *g_process;
   if (context.epoch != 0) {
@@ -271,7 +291,8 @@ void runtime_leave(ThreadContext& context) {
   crash_fence();
   const uint32_t rights = guard_open();
   Thread& self = context.thread;
-  context.section_sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));  // in place of a Trap
+  const ThreadContext* const in_place_of_a_trap = &context;
+  context.section_sp = reinterpret_cast<uintptr_t>(&in_place_of_a_trap);
   if (g_process->lost == 0 && self.segment().header().lost.load() == 0) {
     runtime_abandoned(context);
     task_thread_gone(self, self.slot());

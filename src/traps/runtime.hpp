@@ -11,6 +11,7 @@
 
 #include "ipc/objects.hpp"
 #include "segment/domain.hpp"
+#include "segment/guard.hpp"
 #include "segment/life.hpp"
 #include "segment/thread.hpp"
 
@@ -19,8 +20,9 @@ namespace portolan {
 enum class Joined : uint32_t { not_yet, joined, refused };
 
 struct Process {
-  Hint<uint64_t> epoch;  // of this process's life in a domain; 0: not joined
-  Hint<uint32_t> lock;   // held by who joins
+  Hint<uint64_t> epoch;         // of this process's life in a domain; 0: not joined
+  Hint<uint32_t> lock;          // held by who joins
+  Hint<uint32_t> signals_lock;  // held by who changes the table of handlers
   Joined state;
   uint32_t lost;  // the segment's memory is gone from under us
   int32_t pid;
@@ -32,7 +34,8 @@ struct Process {
 };
 
 // Signals that arrived inside a section, to be sent again at its end: one asynchronous one, after which they
-// are blocked, and those few that never are.
+// are blocked, and those few that never are. Where there are more of those, the fact is kept and nothing
+// else.
 inline constexpr unsigned kDeferredMax = 3;
 
 struct ThreadContext {
@@ -41,10 +44,11 @@ struct ThreadContext {
   LifeLink life;
   uintptr_t section_sp = 0;  // where the outermost section's Trap lies
   uint32_t section = 0;      // not 0: asynchronous handlers are deferred
-  uint32_t deferred = 0;     // how many are
+  uint32_t deferred = 0;     // how many are, in `saved`
   uint32_t interrupts = 0;   // +1 by each: Thread::interrupt_word points here
   uint32_t trap_count = 0;
   uint64_t old_mask = 0;  // as it was when the first was deferred
+  uint64_t more = 0;      // signals without room in `saved`
   siginfo_t saved[kDeferredMax] = {};
 };
 
@@ -55,7 +59,7 @@ extern constinit Process* g_process;
 struct Settings {
   bool secure = false;        // set-user-id and the like: joins nothing, believes nothing
   bool sites = false;         // PORTOLAN_SITES
-  bool guard = true;          // PORTOLAN_GUARD
+  Guard guard = Guard::keys;  // PORTOLAN_GUARD; `keys` where there are some
   uint64_t spin_ns = 10'000;  // PORTOLAN_SPIN
   uint32_t domain_flags =
       0;              // PORTOLAN_DOMAIN_FLAGS: what our domain is asked to do from now on (DomainFlag)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of the program's handlers, and sigaction on it. One writer at a time, who blocks all signals, so
-// that no trampoline of its own thread can wait for it; a reader takes a row again that changed under it.
+// that no trampoline of its own thread can wait for it. A row has two copies: the one that is not in use is
+// written, then they change places. So a reader never waits, not even in the child of a fork that came while
+// another thread wrote; the lock lies on the page that a fork wipes, and is free there.
+//
+// A child of vfork has its own dispositions, but our memory: what it asks for goes to Linux alone.
 #include "traps/signal_table.hpp"
 
 #include <errno.h>
@@ -21,13 +25,14 @@ namespace {
 constexpr int kSignals = 65;
 
 struct Row {
-  Hint<uint32_t> sequence;  // odd while it is being written
-  Hint<uint32_t> flags;
-  Hint<uint64_t> handler;
-  Hint<uint64_t> mask;
+  Hint<uint32_t> sequence;  // +1 by each change; its last bit says which copy is in use
+  struct Copy {
+    Hint<uint32_t> flags;
+    Hint<uint64_t> handler;
+    Hint<uint64_t> mask;
+  } copies[2];
 };
 Row g_rows[kSignals];
-Hint<uint32_t> g_writer;
 
 using Watcher = void (*)(int, const siginfo_t&);
 std::atomic<Watcher> g_watchers[kSignals];
@@ -52,13 +57,14 @@ uint64_t mask_of(const sigset_t& set) {
 }
 
 void write_row(int signal, const SignalRow& row) {
-  Row& out = g_rows[signal];
-  out.sequence.store(out.sequence.load() + 1);
+  const uint32_t next = g_rows[signal].sequence.load() + 1;
+  Row::Copy& out = g_rows[signal].copies[next & 1];
+  // Whoever still reads this copy, as it was two changes ago, sees that there was one.
   std::atomic_thread_fence(std::memory_order_release);
   out.handler.store(row.handler);
   out.mask.store(row.mask);
   out.flags.store(static_cast<uint32_t>(row.flags));
-  out.sequence.store(out.sequence.load() + 1, std::memory_order_release);
+  g_rows[signal].sequence.store(next, std::memory_order_release);
 }
 
 // What the kernel is to do so that our trampoline can do the rest.
@@ -88,14 +94,16 @@ class Writing {
   Writing() {
     const uint64_t all = ~uint64_t{0};
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before_, sizeof all);
+    if (g_process == nullptr) return;  // before the library is set up there is one thread
+    locked_ = true;
     uint32_t free = 0;
-    while (!g_writer.compare_exchange(free, 1)) {
+    while (!g_process->signals_lock.compare_exchange(free, 1)) {
       free = 0;
       sched_yield();
     }
   }
   ~Writing() {
-    g_writer.store(0, std::memory_order_release);
+    if (locked_) g_process->signals_lock.store(0, std::memory_order_release);
     const int saved = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before_, nullptr, sizeof before_);
     errno = saved;
@@ -105,6 +113,7 @@ class Writing {
 
  private:
   uint64_t before_ = 0;
+  bool locked_ = false;
 };
 
 void describe(const SignalRow& row, struct sigaction& action) {
@@ -123,13 +132,13 @@ SignalRow signal_row(int signal) {
   const Row& row = g_rows[signal];
   for (;;) {
     const uint32_t before = row.sequence.load(std::memory_order_acquire);
+    const Row::Copy& in_use = row.copies[before & 1];
     SignalRow copy;
-    copy.handler = row.handler.load();
-    copy.mask = row.mask.load();
-    copy.flags = static_cast<int>(row.flags.load());
+    copy.handler = in_use.handler.load();
+    copy.mask = in_use.mask.load();
+    copy.flags = static_cast<int>(in_use.flags.load());
     std::atomic_thread_fence(std::memory_order_acquire);
-    if ((before & 1) == 0 && row.sequence.load() == before) return copy;
-    sched_yield();
+    if (row.sequence.load() == before) return copy;
   }
 }
 
@@ -144,6 +153,7 @@ int signal_action(int signal, const struct sigaction* action, struct sigaction* 
     errno = EINVAL;
     return -1;
   }
+  if (is_vfork_child()) return real().sigaction(signal, action, old);
   struct sigaction wanted {
   }, before{};
   if (action != nullptr) wanted = *action;  // bad memory faults here, with nothing locked
@@ -196,11 +206,13 @@ bool signal_watch(int signal, Watcher seen) {
 }
 
 void signals_init() {
-  for (const int signal : {SIGSEGV, SIGBUS}) {
+  for (int signal = 1; signal < kSignals; signal++) {
     struct sigaction present {};
+    // The C library does not let us see its own two.
     if (real().sigaction(signal, nullptr, &present) != 0 || is_trampoline(present)) continue;
+    if (!ours(signal) && !is_function(present)) continue;
     write_row(signal, {handler_of(present), mask_of(present.sa_mask), present.sa_flags});
-    install(signal, SA_ONSTACK | present.sa_flags);
+    install(signal, ours(signal) ? SA_ONSTACK | present.sa_flags : present.sa_flags);
   }
   vm::usercopy_set_mode(signals_in_charge() ? vm::CopyMode::fixups : vm::CopyMode::transfers);
 }

@@ -47,8 +47,14 @@ bool is_fault(int signal, const siginfo_t& info) {
 
 void send_to_self(const siginfo_t& info) {
   const long pid = syscall(SYS_getpid), tid = syscall(SYS_gettid);
-  if (syscall(SYS_rt_tgsigqueueinfo, pid, tid, info.si_signo, &info) != 0)
-    syscall(SYS_tgkill, pid, tid, info.si_signo);
+  if (syscall(SYS_rt_tgsigqueueinfo, pid, tid, info.si_signo, &info) == 0) return;
+  // There is no room for what came with it (RLIMIT_SIGPENDING). Of its kind this is the one that always gets
+  // through.
+  siginfo_t bare{};
+  bare.si_signo = info.si_signo;
+  bare.si_code = SI_USER;
+  bare.si_pid = static_cast<pid_t>(pid);
+  syscall(SYS_rt_tgsigqueueinfo, pid, tid, info.si_signo, &bare);
 }
 
 void set_default(int signal) {
@@ -65,18 +71,21 @@ void end_sleep(ThreadContext& context) {
   guard_close(rights);
 }
 
-// Keeps a signal for the end of the section; false when there is no room, which a well-behaved program never
-// sees.
-bool defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupted) {
-  if (context.deferred == kDeferredMax) return false;
+// Keeps a signal for the end of the section. One that is kept already is kept once, as Linux itself would.
+void defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupted) {
   if (context.deferred == 0) context.old_mask = mask_of(interrupted);
-  context.saved[context.deferred] = info;
-  crash_fence();
-  context.deferred++;
+  bool kept = false;
+  for (uint32_t i = 0; i < context.deferred; i++) kept |= context.saved[i].si_signo == info.si_signo;
+  if (!kept && context.deferred == kDeferredMax) {
+    context.more |= bit(info.si_signo);
+  } else if (!kept) {
+    context.saved[context.deferred] = info;
+    crash_fence();
+    context.deferred++;
+  }
   context.interrupts++;
   end_sleep(context);
   mask_of(interrupted) = ~(kSynchronous | kLibrary);
-  return true;
 }
 
 // Nobody but us wants this signal: what would have happened without us.
@@ -122,12 +131,13 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
   const bool fault = is_fault(signal, *info);
   if (fault && (signal == SIGSEGV || signal == SIGBUS)) {
     if (vm::usercopy_fixup(user_context)) return;
-    if (signal == SIGBUS && segment_lost(context, info->si_addr, interrupted)) {
+    if (segment_lost(context, info->si_addr, interrupted)) {
       errno = saved_errno;
       return;
     }
   }
-  if (context.section != 0 && !fault && defer(context, *info, interrupted)) {
+  if (context.section != 0 && !fault) {
+    defer(context, *info, interrupted);
     errno = saved_errno;
     return;
   }
@@ -145,7 +155,9 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
   const bool broken = context.section != 0 && fault && signal != SIGSYS && signal != SIGTRAP;
   if (broken) abandon(context);
   errno = saved_errno;
+  const uint32_t rights = guard_shut();
   run_handler(signal, info, &interrupted, row);
+  guard_close(rights);
   if (broken) kernel_panic("a fault inside a trap");
 }
 
@@ -153,10 +165,16 @@ void signals_deliver(ThreadContext& context) {
   siginfo_t saved[kDeferredMax];
   const uint32_t count = context.deferred;
   memcpy(saved, context.saved, count * sizeof saved[0]);
-  const uint64_t mask = context.old_mask;
+  const uint64_t mask = context.old_mask, more = context.more;
   crash_fence();
+  context.more = 0;
   context.deferred = 0;
   for (uint32_t i = 0; i < count; i++) send_to_self(saved[i]);
+  for (uint64_t left = more; left != 0; left &= left - 1) {
+    siginfo_t bare{};
+    bare.si_signo = __builtin_ctzll(left) + 1;
+    send_to_self(bare);
+  }
   set_mask(mask);
 }
 

@@ -8,9 +8,9 @@
 //                       may be interrupted ends by itself, under its object's lock. The end of the section
 //                       sends the signal again. So a handler never runs, nor jumps away, while a lock is held
 //                       or a list waited on
-//   a fault             in the copy routines: mended. In the segment itself: the domain is lost, and the trap
-//   returns
-//                       KERN_TERMINATED. Anywhere else: the program's handler, or its death by this signal
+//   a fault             in the copy routines: mended. In a trap otherwise, or in the segment: the domain is
+//                       lost, and the trap returns KERN_TERMINATED. Anywhere else: the program's handler, or
+//                       its death by this signal
 //
 // The trampoline handles SIGSEGV and SIGBUS always; for the rest it stands only where the program has a
 // handler. It uses thread-local memory alone: the segment may be closed to it.
@@ -23,7 +23,8 @@
 
 namespace portolan {
 
-// Takes over SIGSEGV and SIGBUS, keeping what is there as the program's.
+// Takes over SIGSEGV and SIGBUS, keeping what is there as the program's, and whatever handlers it has
+// already: it may have loaded us late.
 void signals_init();
 // Does the kernel still call us for the two? If not, copies of user memory go another way.
 bool signals_in_charge();

@@ -6,21 +6,44 @@
 #include "traps/signals_lost.hpp"
 
 #include <mach/kern_return.h>
+#include <string.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <unwind.h>
+
+#include "segment/text.hpp"
 
 namespace portolan {
 
 namespace {
 
-// Tells the others, if the header is still there: a copy by Linux fails where a store would kill.
+// For this process and for all others. Who has not joined yet, never will.
 void mark_lost(Process& process) {
   process.lost = 1;
-  uint32_t one = 1;
-  const iovec from{&one, sizeof one}, to{process.segment.header().lost.address(), sizeof one};
-  (void)process_vm_writev(static_cast<pid_t>(syscall(SYS_getpid)), &from, 1, &to, 1, 0);
+  if (process.segment.base() != nullptr) declare_lost(process.segment);
+  if (process.state == Joined::joined) return;
+  process.state = Joined::refused;
+  process.lock.store(0);
+}
+
+void say(const char* what) {
+  char line[256];
+  Text text(line);
+  text << "portolan: the domain is lost: " << what << " (end its programs; portolan fsck tells more)\n";
+  (void)!write(2, line, strlen(line));
+}
+
+// A fault that the handler takes for one of the kernel's own: so a broken invariant leaves its trap in the
+// same way.
+void leave_by_fault(const char* what) {
+  if (t_context.section == 0 || g_process == nullptr) return;
+  if (g_process->lost == 0 && g_process->segment.base() != nullptr &&
+      g_process->segment.header().lost.load() == 0)
+    say(what);
+  g_process->lost = 1;
+  uintptr_t nowhere = 16;
+  __asm__ volatile("" : "+r"(nowhere));
+  (void)*reinterpret_cast<volatile char*>(nowhere);
 }
 
 #if defined(__x86_64__)
@@ -64,10 +87,15 @@ bool return_from_trap(uintptr_t, ucontext_t&) { return false; }
 
 }  // namespace
 
+void lost_init() { kernel_lost = leave_by_fault; }
+
 bool segment_lost(ThreadContext& context, const void* address, ucontext_t& interrupted) {
-  if (g_process == nullptr || g_process->segment.base() == nullptr ||
-      !g_process->segment.contains(address, 1))
-    return false;
+  if (g_process == nullptr) return false;
+  const Segment& segment = g_process->segment;
+  const bool gone = segment.base() != nullptr && segment.contains(address, 1);
+  // Outside of a trap a fault is the program's own, unless it is the segment's memory that is gone.
+  if (!gone && context.section == 0) return false;
+  if (g_process->lost == 0) say(gone ? "its memory is gone" : "the kernel came upon something damaged");
   mark_lost(*g_process);
   if (context.section == 0 || !return_from_trap(context.section_sp, interrupted)) return false;
   context.section = 0;

@@ -9,8 +9,11 @@
 
 namespace portolan {
 
-// For a SIGBUS at `address`. True: it was in the segment, inside a trap; the domain is marked lost, and on
-// return from the handler the trap's function returns KERN_TERMINATED to its caller.
+// Broken invariants leave the trap that comes upon them from now on, and not the program.
+void lost_init();
+// For a SIGSEGV or SIGBUS at `address`. True: it was inside a trap, and not in a copy of user memory: the
+// domain is marked lost, and on return from the handler the trap's function returns KERN_TERMINATED to its
+// caller.
 bool segment_lost(ThreadContext& context, const void* address, ucontext_t& interrupted);
 
 }  // namespace portolan

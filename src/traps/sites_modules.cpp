@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "segment/no_cancel.hpp"
+#include "segment/raw.hpp"
 #include "traps/sites.hpp"
 
 namespace portolan::detail {
@@ -38,6 +40,7 @@ void copy_path(char (&to)[sizeof(Mapped::path)], const char* from) {
 // The file mapped at `address`, as /proc/self/maps has it, for names that the dynamic linker knows only as
 // relative.
 bool path_from_maps(char (&to)[sizeof(Mapped::path)], uintptr_t address) {
+  const NoCancel no_cancel;
   const int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   char line[4352];
@@ -187,9 +190,9 @@ uint32_t module_index(Thread& self, Mapped& mapped, uint32_t salt) {
           const Handle<Module> made = txn.allocate<Module>();
           Module& module = segment.at(made);
           module.next.init(first);
-          module.build_id_length = mapped.build_id_length;
-          memcpy(module.build_id, mapped.build_id, sizeof module.build_id);
-          memcpy(module.path, mapped.path, sizeof module.path);
+          raw_copy(&module.build_id_length, &mapped.build_id_length, sizeof module.build_id_length);
+          raw_copy(module.build_id, mapped.build_id, sizeof module.build_id);
+          raw_copy(module.path, mapped.path, sizeof module.path);
           std::atomic_thread_fence(std::memory_order_release);
           txn.set(root, made.index);
           result = made.index;

@@ -6,6 +6,7 @@
 // section abandoned.
 #include "traps/trap.hpp"
 
+#include "ipc/kernel.hpp"
 #include "ipc/space.hpp"
 #include "segment/futex.hpp"
 #include "segment/guard.hpp"
@@ -13,6 +14,7 @@
 #include "task/task.hpp"
 #include "traps/process.hpp"
 #include "traps/signals.hpp"
+#include "traps/trap_nested.hpp"
 
 namespace portolan {
 
@@ -37,8 +39,7 @@ Trap::Trap() : context_(t_context) {
 }
 
 void Trap::enter() {
-  const auto here = reinterpret_cast<uintptr_t>(this);
-  if (outer_ == 0) context_.section_sp = here;
+  if (outer_ == 0) context_.section_sp = reinterpret_cast<uintptr_t>(this);
   const bool known = g_process != nullptr && context_.epoch != 0 && context_.epoch == g_process->epoch.load();
   if (!known && !runtime_enter(context_)) return;
   Process& process = *g_process;
@@ -51,16 +52,9 @@ void Trap::enter() {
   }
   Thread& self = context_.thread;
   ThreadSlot& slot = self.slot();
-  if (outer_ != 0) {
-    // Only a handler that we know nothing of gets here: on top of a trap, or after a jump out of one.
-    if (here >= context_.section_sp || slot.depth + 1 >= kFrames || slot.log_length.load() != 0) {
-      runtime_abandoned(context_);
-      outer_ = 0;
-      context_.section = 1;
-      context_.section_sp = here;
-    } else {
-      slot.depth.init(slot.depth + 1);
-    }
+  if (outer_ != 0 && !nest()) {
+    guard_close(rights_);
+    return;
   }
   if ((slot.log_length.load() | slot.held_count.load()) != 0) recover_own_section(self);
   self.interrupt_seen = context_.interrupts;
@@ -72,12 +66,39 @@ void Trap::enter() {
   ok_ = true;
 }
 
+// Only a handler that we know nothing of gets here: on top of a trap, or after a jump out of one.
+bool Trap::nest() {
+  Thread& self = context_.thread;
+  switch (trap_below(context_)) {
+    case Below::busy:
+      return false;
+    case Below::asleep:
+      self.slot().depth.init(self.slot().depth + 1);
+      self.sleeps = false;
+      seen_below_ = self.interrupt_seen;
+      return true;
+    case Below::gone:
+      break;
+  }
+  runtime_abandoned(context_);
+  rights_ = guard_closed(rights_);
+  outer_ = 0;
+  context_.section = 1;
+  context_.section_sp = reinterpret_cast<uintptr_t>(this);
+  return true;
+}
+
 Trap::~Trap() {
   if (ok_) {
     Thread& self = context_.thread;
+    if (__builtin_expect(self.left_in_hand, false)) ipc::put_away(self);
     if (self.slot().work_head != 0) settle(self);
     if (++context_.trap_count % kLookAfter == 0 && !launchd_alive(self.segment())) launchd_stand_in(self);
-    if (outer_ != 0) self.slot().depth.init(self.slot().depth - 1);
+    if (outer_ != 0) {
+      self.slot().depth.init(self.slot().depth - 1);
+      self.sleeps = true;
+      self.interrupt_seen = seen_below_;
+    }
     guard_close(rights_);
   }
   crash_fence();
@@ -85,7 +106,7 @@ Trap::~Trap() {
   if (outer_ == 0 && __builtin_expect(context_.deferred != 0, 0)) signals_deliver(context_);
 }
 
-Handle<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const {
+Target<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const {
   const ipc::Name name{value};
   const Segment& segment = g_process->segment;
   // One's own task port: an entry that says so now is as good as any answer.
@@ -100,10 +121,10 @@ Handle<ipc::Task> Trap::task_named(mach_port_name_t value, Strength least) const
   return task_of_name(context_.thread, g_process->space, name, least);
 }
 
-Handle<ipc::Space> Trap::space_of(Handle<ipc::Task> task) const {
+Target<ipc::Space> Trap::space_of(Target<ipc::Task> task) const {
   if (!task) return {};
-  if (task == g_process->task) return g_process->space;
-  return Handle<ipc::Space>{g_process->segment.at(task).space};
+  if (task.handle == g_process->task) return g_process->space;
+  return space_of_task(context_.thread, task);
 }
 
 }  // namespace portolan

@@ -28,7 +28,8 @@ class Trap {
   Trap(const Trap&) = delete;
   Trap& operator=(const Trap&) = delete;
 
-  // False: this process is in no domain, or its domain is lost. Nothing but `leave` may be called then.
+  // False: this process is in no domain, or its domain is lost, or a handler makes this trap on top of
+  // another that is in the middle of something. Nothing but `leave` may be called then.
   bool ok() const { return ok_; }
 
   Thread& thread() const { return context_.thread; }
@@ -37,9 +38,9 @@ class Trap {
 
   // The task that a name in the caller's space denotes, if it is a port of one that
   // is not ending, at least as strong as asked; empty otherwise. For one's own task that is two loads.
-  Handle<ipc::Task> task_named(mach_port_name_t name, Strength least = Strength::control) const;
+  Target<ipc::Task> task_named(mach_port_name_t name, Strength least = Strength::control) const;
   // Its space; empty for none, or for one that has none any more.
-  Handle<ipc::Space> space_of(Handle<ipc::Task> task) const;
+  Target<ipc::Space> space_of(Target<ipc::Task> task) const;
 
   // The one place where every trap ends: the name is for the trace points to come.
   template <class Code>
@@ -49,9 +50,11 @@ class Trap {
 
  private:
   void enter();
+  bool nest();
   ThreadContext& context_;
-  uint32_t rights_ = 0;  // of the guard, as they were
-  uint32_t outer_ = 0;   // section depth before
+  uint32_t rights_ = 0;      // of the guard, as they were
+  uint32_t outer_ = 0;       // section depth before
+  uint32_t seen_below_ = 0;  // what the trap below, asleep, had seen of its signals
   bool ok_ = false;
 };
 

@@ -99,8 +99,8 @@ kern_return_t describe(const Mapping& found, bool own, uint64_t& address, uint64
 
 bool TaskMemory::gone() const {
   const KeepErrno keep;
-  const ipc::Task& task = segment_->at(task_);
-  return task.state != ipc::kTaskLive || process_gone(task.credentials.pid, task.start_time);
+  return segment_->at(task_.handle).state != ipc::kTaskLive || segment_->is_gone(task_) ||
+         process_gone(pid_, started_);
 }
 
 // Is all of it there, for this access? A domain's own mapping is no memory of anybody's.
@@ -110,7 +110,7 @@ kern_return_t TaskMemory::other_look(uint64_t address, uint64_t size, int access
   look.kernel_inode = inode_of_mapping(reinterpret_cast<uint64_t>(segment_->base()));
   if (gone()) return KERN_INVALID_ARGUMENT;
   const KeepErrno keep;
-  if (!for_each_mapping(look.at, look.end, look_at, &look, pid())) return refusal(errno);
+  if (!for_each_mapping(look.at, look.end, look_at, &look, pid_)) return refusal(errno);
   if (look.at != look.end) return KERN_INVALID_ADDRESS;
   const bool small = size <= kSmallCopy;
   return look.code == KERN_PROTECTION_FAILURE && small ? KERN_INVALID_ADDRESS : look.code;
@@ -124,7 +124,7 @@ kern_return_t TaskMemory::other_move(bool in, uint64_t theirs, uint64_t ours, ui
     const size_t part = std::min<uint64_t>(size, 1u << 30);
     iovec local{reinterpret_cast<void*>(ours), part}, remote{reinterpret_cast<void*>(theirs), part};
     const long moved =
-        syscall(in ? SYS_process_vm_readv : SYS_process_vm_writev, pid(), &local, 1, &remote, 1, 0);
+        syscall(in ? SYS_process_vm_readv : SYS_process_vm_writev, pid_, &local, 1, &remote, 1, 0);
     if (moved > 0) {
       theirs += static_cast<uint64_t>(moved);
       ours += static_cast<uint64_t>(moved);
@@ -193,7 +193,7 @@ kern_return_t TaskMemory::region(uint64_t& address, uint64_t& size, vm_region_fl
   const auto base = reinterpret_cast<uint64_t>(segment_->base());
   Search search{own_ ? base : 0, own_ ? base + segment_->size() : 0, page_down(address), {}};
   const KeepErrno keep;
-  if (!for_each_mapping(0, kUserTop, search_at, &search, own_ ? 0 : pid())) return refusal(errno);
+  if (!for_each_mapping(0, kUserTop, search_at, &search, own_ ? 0 : pid_)) return refusal(errno);
   if (!search.done) return KERN_INVALID_ADDRESS;
   return describe(search.found, own_, address, size, info);
 }

@@ -17,8 +17,12 @@ namespace portolan::vm {
 class TaskMemory {
  public:
   TaskMemory() = default;
-  TaskMemory(const Segment& segment, Handle<ipc::Task> task, bool own)
-      : segment_(&segment), task_(task), own_(own) {}
+  TaskMemory(const Segment& segment, Target<ipc::Task> task, bool own)
+      : segment_(&segment),
+        task_(task),
+        pid_(segment.at(task.handle).credentials.pid),
+        started_(segment.at(task.handle).start_time),
+        own_(own) {}
 
   kern_return_t allocate(uint64_t& address, uint64_t size, int flags) const {
     return own_ ? vm::allocate(*segment_, address, size, flags) : KERN_NOT_SUPPORTED;
@@ -46,10 +50,11 @@ class TaskMemory {
   kern_return_t other_look(uint64_t address, uint64_t size, int access) const;
   kern_return_t other_move(bool in, uint64_t theirs, uint64_t ours, uint64_t size) const;
   bool gone() const;
-  uint32_t pid() const { return segment_->at(task_).credentials.pid; }
 
   const Segment* segment_ = nullptr;
-  Handle<ipc::Task> task_;
+  Target<ipc::Task> task_;
+  uint32_t pid_ = 0;  // its process, if the task is still the same: see gone()
+  uint64_t started_ = 0;
   bool own_ = false;
 };
 

@@ -3,13 +3,19 @@
 // do.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 namespace {
@@ -19,9 +25,10 @@ struct Outcome {
   std::string text;
   int status;
 };
-Outcome run(const std::string& domain, const std::string& before = "true") {
-  const std::string command = "exec 2>&1; unset PORTOLAN_DOMAIN; " + before + "; PORTOLAN_DOMAIN='" + domain +
-                              "' exec '" + std::string(PORTOLAN_TEST_PROGRAMS_DIR) + "/life' refused";
+Outcome run(const std::string& domain, const std::string& before = "true", const std::string& by = "") {
+  const std::string command = "exec 2>&1; unset PORTOLAN_DOMAIN; " + before + "; export PORTOLAN_DOMAIN='" +
+                              domain + "'; exec " + by + "'" + std::string(PORTOLAN_TEST_PROGRAMS_DIR) +
+                              "/life' refused";
   Outcome outcome{"", -1};
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return outcome;
@@ -48,6 +55,16 @@ class Refusal : public testing::Test {
   void TearDown() override {
     const std::string command = "rm -rf '" + root_ + "'";
     EXPECT_EQ(0, system(command.c_str()));
+  }
+  // A file of so many x.
+  void put(const std::string& path, size_t size) {
+    const int fd = open(path.c_str(), O_CREAT | O_WRONLY, 0600);
+    ASSERT_EQ(static_cast<ssize_t>(size), write(fd, std::string(size, 'x').data(), size));
+    close(fd);
+  }
+  std::string contents(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
   }
   void refused(const std::string& why, const Outcome& outcome) {
     EXPECT_EQ(0, outcome.status) << outcome.text;
@@ -82,6 +99,124 @@ TEST_F(Refusal, ASymbolicLink) {
 TEST_F(Refusal, ASegmentThatIsASymbolicLink) {
   ASSERT_EQ(0, symlink("/etc/hostname", (root_ + "/segment.v1").c_str()));
   refused("symbolic link", run(root_));
+}
+
+// What another user put there is not believed, and nothing is written into it.
+TEST_F(Refusal, ASegmentOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  const std::string file = root_ + "/segment.v1";
+  put(file, 8192);
+  ASSERT_EQ(0, chown(file.c_str(), 12345, 12345));
+  refused("belongs to another user", run(root_));
+}
+
+TEST_F(Refusal, ASegmentThatIsOpenToOthers) {
+  const std::string file = root_ + "/segment.v1";
+  put(file, 8192);
+  ASSERT_EQ(0, chmod(file.c_str(), 0666));
+  refused("open to other users", run(root_));
+}
+
+TEST_F(Refusal, APipeInItsPlace) {
+  ASSERT_EQ(0, mkfifo((root_ + "/segment.v1").c_str(), 0600));
+  refused("no regular file", run(root_));
+}
+
+TEST_F(Refusal, ASocketInItsPlace) {
+  sockaddr_un address{AF_UNIX, {}};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/segment.v1", root_.c_str());
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(0, bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+  close(fd);
+  refused("cannot open a file of the domain", run(root_));
+}
+
+TEST_F(Refusal, ADeviceInItsPlace) {
+  if (mknod((root_ + "/segment.v1").c_str(), S_IFCHR | 0600, makedev(1, 5)) != 0)
+    GTEST_SKIP() << "devices cannot be made here";
+  refused("a file of the domain", run(root_));
+}
+
+TEST_F(Refusal, ADirectoryInItsPlace) {
+  ASSERT_EQ(0, mkdir((root_ + "/segment.v1").c_str(), 0700));
+  refused("cannot open a file of the domain", run(root_));
+}
+
+TEST_F(Refusal, AHardLinkToSomethingElse) {
+  const std::string precious = root_ + "/precious", domain = root_ + "/domain";
+  ASSERT_EQ(0, mkdir(domain.c_str(), 0700));
+  put(precious, 8192);
+  ASSERT_EQ(0, link(precious.c_str(), (domain + "/segment.v1").c_str()));
+  refused("not a Portolan segment", run(domain));
+  EXPECT_EQ(std::string(8192, 'x'), contents(precious));
+}
+
+// The lock is as little believed: without a launchd that holds it, nothing is recovered, but nothing is lost.
+TEST_F(Refusal, ALockThatIsASymbolicLink) {
+  const std::string precious = root_ + "/precious";
+  put(precious, 100);
+  ASSERT_EQ(0, symlink(precious.c_str(), (root_ + "/launchd.lock").c_str()));
+  const Outcome outcome = run(root_);
+  EXPECT_EQ(0u, occurrences(outcome.text, "portolan: ")) << outcome.text;
+  EXPECT_EQ(std::string(100, 'x'), contents(precious));
+}
+
+// A directory above, in which others may put another in place of the domain's.
+TEST_F(Refusal, AParentThatAllCanWrite) {
+  ASSERT_EQ(0, mkdir((root_ + "/domain").c_str(), 0700));
+  ASSERT_EQ(0, chmod(root_.c_str(), 0777));
+  refused("lets other users replace it", run(root_ + "/domain"));
+  refused("lets other users replace it", run(root_ + "/domain/"));
+  ASSERT_EQ(0, chmod(root_.c_str(), 01777));
+  const Outcome sticky = run(root_ + "/domain");
+  EXPECT_EQ(0u, occurrences(sticky.text, "portolan: ")) << sticky.text;
+}
+
+TEST_F(Refusal, AParentOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a directory away";
+  const std::string theirs = root_ + "/theirs";
+  ASSERT_EQ(0, mkdir(theirs.c_str(), 0755));
+  ASSERT_EQ(0, mkdir((theirs + "/domain").c_str(), 0700));
+  ASSERT_EQ(0, chown(theirs.c_str(), 12345, 12345));
+  refused("above the domain's belongs to another user", run(theirs + "/domain"));
+  // By way of a link of theirs, to a directory of ours.
+  ASSERT_EQ(0, chown(theirs.c_str(), 0, 0));
+  ASSERT_EQ(0, symlink(theirs.c_str(), (root_ + "/way").c_str()));
+  ASSERT_EQ(0, lchown((root_ + "/way").c_str(), 12345, 12345));
+  refused("above the domain's belongs to another user", run(root_ + "/way/domain"));
+}
+
+// The same seen by somebody who is not root: root's directories are trusted, another user's are not.
+TEST_F(Refusal, NobodyInRootsDomain) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  const std::string domain = root_ + "/domain";
+  ASSERT_EQ(0, chmod(root_.c_str(), 01777));
+  ASSERT_EQ(0, mkdir(domain.c_str(), 0700));
+  refused("belongs to another user",
+          run(domain, "true", "setpriv --reuid=65534 --regid=65534 --clear-groups "));
+}
+
+// While it is opened, it is replaced again and again: what is checked is what is used.
+TEST_F(Refusal, AFileThatIsReplacedAllTheTime) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  const std::string file = root_ + "/segment.v1", foreign = root_ + "/foreign", link = root_ + "/link";
+  put(foreign, 8192);
+  ASSERT_EQ(0, chown(foreign.c_str(), 12345, 12345));
+  const pid_t swapper = fork();
+  if (swapper == 0) {
+    for (;;) {
+      (void)!symlink("/etc/hostname", link.c_str());
+      rename(link.c_str(), file.c_str());
+      (void)!::link(foreign.c_str(), link.c_str());
+      rename(link.c_str(), file.c_str());
+      mkfifo(link.c_str(), 0600);
+      rename(link.c_str(), file.c_str());
+    }
+  }
+  for (unsigned i = 0; i < 30; i++) refused("a file of the domain", run(root_));
+  kill(swapper, SIGKILL);
+  waitpid(swapper, nullptr, 0);
+  EXPECT_EQ(std::string(8192, 'x'), contents(foreign));
 }
 
 TEST_F(Refusal, SomethingElseUnderItsName) {

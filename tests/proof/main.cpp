@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "proof/coverage.hpp"
 #include "proof/prove.hpp"
 #include "proof/sabotage.hpp"
 #include "segment/futex.hpp"
@@ -25,7 +26,7 @@ namespace {
 struct Arguments {
   Options options;
   std::vector<std::string> wanted;
-  bool dump = false, list = false, self_check = false, help = false;
+  bool dump = false, list = false, sites = false, self_check = false, help = false;
   unsigned jobs = 0;
 };
 
@@ -33,7 +34,9 @@ std::vector<Listed> all_scenarios() {
   std::vector<Listed> all;
   for (const auto& family :
        {send_scenarios(), receive_scenarios(), right_scenarios(), notify_scenarios(), bootstrap_scenarios(),
-        task_scenarios(), semaphore_scenarios(), kernel_scenarios()})
+        task_scenarios(), semaphore_scenarios(), kernel_scenarios(), port_scenarios(), set_scenarios(),
+        guarded_scenarios(), room_scenarios(), child_scenarios(), damage_scenarios(), busy_scenarios(),
+        site_scenarios(), trap_scenarios()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }
@@ -48,6 +51,7 @@ const char kUsage[] =
     "otherwise\n"
     "                   only of a few\n"
     "  --dump           where each violation happened, with all that is known\n"
+    "  --sites          only this: steps, and says which of the kernel's write sites were not reached\n"
     "  --self-check     only this: breaks the kernel on purpose, and sees whether it is noticed\n"
     "  --kills N        real SIGKILLs at random steps, and as many at random times, in each scenario\n";
 
@@ -65,6 +69,10 @@ bool parse(int count, char** words, Arguments& arguments) {
       arguments.options.deep = 1u << 30;
     } else if (word == "--dump") {
       arguments.dump = true;
+    } else if (word == "--sites") {
+      arguments.sites = true;
+      arguments.options.judging = false;
+      arguments.options.kills = 0;
     } else if (word == "--self-check") {
       arguments.self_check = true;
     } else if (word == "--help") {
@@ -159,6 +167,32 @@ void run(std::vector<Job>& jobs, const Arguments& arguments) {
   if (terminal) fprintf(stderr, "\r\33[K");
 }
 
+// What was tried of each trap, all its scenarios together.
+void print_traps(const std::vector<Job>& jobs) {
+  struct Sum {
+    const char* trap;
+    uint64_t scenarios, steps, states, tried, violations;
+  };
+  std::vector<Sum> sums;
+  for (const Job& job : jobs) {
+    const char* trap = job.listed.trap != nullptr ? job.listed.trap : "others";
+    auto at =
+        std::find_if(sums.begin(), sums.end(), [&](const Sum& sum) { return strcmp(sum.trap, trap) == 0; });
+    if (at == sums.end()) at = sums.insert(at, Sum{trap, 0, 0, 0, 0, 0});
+    at->scenarios++;
+    at->steps += job.row->steps;
+    at->states += job.row->states;
+    at->tried += job.row->tried;
+    at->violations += job.row->violations;
+  }
+  printf("\n%-32s %9s %8s %8s %8s %6s\n", "trap", "scenarios", "steps", "states", "tried", "wrong");
+  for (const Sum& sum : sums)
+    printf("%-32s %9llu %8llu %8llu %8llu %6llu\n", sum.trap, static_cast<unsigned long long>(sum.scenarios),
+           static_cast<unsigned long long>(sum.steps), static_cast<unsigned long long>(sum.states),
+           static_cast<unsigned long long>(sum.tried), static_cast<unsigned long long>(sum.violations));
+  printf("\n");
+}
+
 int go(int count, char** words) {
   Arguments arguments;
   if (!parse(count, words, arguments)) {
@@ -185,11 +219,14 @@ int go(int count, char** words) {
     chosen.push_back(*at);
   }
   if (chosen.empty()) chosen = all;
+  coverage_begin();
+  arguments.options.passed = coverage_note;
   std::vector<Job> jobs;
   for (const Listed& one : chosen) jobs.push_back({one, make_row(), 0, false, 0, 0});
   printf("%-24s %7s %7s %8s %6s %7s %7s %6s %6s\n", "scenario", "steps", "states", "tried", "kills", "inside",
          "deep", "wrong", "sec");
   run(jobs, arguments);
+  print_traps(jobs);
   uint64_t tried = 0, violations = 0, states = 0, kills = 0, deep = 0;
   for (const Job& job : jobs) {
     tried += job.row->tried;
@@ -199,13 +236,21 @@ int go(int count, char** words) {
     deep += job.row->deep;
   }
   // A proof that cannot fail proves nothing.
-  if (arguments.wanted.empty() && !self_check(all, false)) violations++;
+  if (arguments.wanted.empty() && !arguments.sites && !self_check(all, false)) violations++;
   printf("%llu distinct states, %llu real kills", static_cast<unsigned long long>(states),
          static_cast<unsigned long long>(kills));
   if (deep != 0) printf(", %llu deaths in recovery", static_cast<unsigned long long>(deep));
-  printf("\nkillpoints: %llu tried, %llu violations\n", static_cast<unsigned long long>(tried),
-         static_cast<unsigned long long>(violations));
-  return violations == 0 ? 0 : 1;
+  printf("\n");
+  const Coverage coverage = coverage_result();
+  if (coverage.sites == 0)
+    printf("the write sites are not known: this program has no debugging information\n");
+  if (arguments.sites || arguments.wanted.empty()) print_sites(coverage);
+  printf("killpoints: %llu tried, %llu violations, %u of %u write sites reached\n",
+         static_cast<unsigned long long>(tried), static_cast<unsigned long long>(violations),
+         coverage.reached, coverage.sites);
+  // Of a whole proof nothing may be missing.
+  const bool complete = coverage.sites != 0 && coverage.missed.empty() && coverage.unknown.empty();
+  return violations == 0 && (complete || !arguments.wanted.empty()) ? 0 : 1;
 }
 
 }  // namespace

@@ -128,14 +128,8 @@ class Painter {
     for (const Frame& frame : slot.frames) {
       for (const Hold& hold : frame.holds) {
         if (hold.kind == 0) continue;
-        const uint32_t kind = hold.kind;
-        const bool kmsg = kind == ipc::kHoldKmsg, data = kind == ipc::kHoldData,
-                   pset = kind == ipc::kHoldPset;
-        say("  in hand: kind %u %s\n", kind,
-            kmsg   ? message(hold.object)
-            : data ? thing('D', ipc::kZoneData, hold.object)
-            : pset ? thing('R', ipc::kZonePset, hold.object)
-                   : port(hold.object));
+        say("  in hand: kind %u %s\n", hold.kind.get(),
+            hold.kind == ipc::kHoldKmsg ? message(hold.object) : port(hold.object));
       }
       if (frame.state != ipc::kWaitNone) paint_wait(frame);
     }

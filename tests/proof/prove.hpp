@@ -60,10 +60,13 @@ struct Options {
   unsigned kills = 20;  // real SIGKILLs at random steps, and as many at random times
   unsigned deep = 4;    // of so many states the recovery is stepped too, and the states of that recovered
   bool ways = true;     // all of them; otherwise launchd's alone
+  bool judging = true;  // otherwise all is stepped and nothing recovered: to see what is reached
   uint64_t seed = 1;
   uint64_t hang_ns = 10'000'000'000;  // without progress for so long
   uint64_t enough = UINT64_MAX;       // violations after which the rest is left out
   Sabotage sabotage;                  // breaks the kernel on purpose
+  // Told of each instruction that is stepped, and whether the segment is another after it.
+  void (*passed)(uintptr_t instruction, bool changed) = nullptr;
 };
 
 void prove(const Listed& listed, const Options& options, Row& row);

@@ -56,6 +56,10 @@ class Scenario {
   virtual bool differs_each_time() const { return false; }
   // What is staged is unsound by itself: somebody has died in it.
   virtual bool staged_unsound() const { return false; }
+  // It cannot be believed: recovery has to count that.
+  virtual bool staged_damage() const { return false; }
+  // After each step of the trap: what a peer does at that very moment.
+  virtual void meanwhile() {}
   // The slot of the thread that runs the trap.
   virtual uint32_t victim() { return a.thread().index(); }
   // What is to be recovered besides the victim, by launchd's ordinary means: a task of which the victim was
@@ -63,12 +67,17 @@ class Scenario {
   virtual void afterwards() {}
   // In the end: what the scenario has made besides the world's own tasks.
   virtual void clear_away() {}
+  // What is made is never freed: recorded stacks.
+  virtual bool keeps_elements() const { return false; }
   // Index into outcomes(), seen in a recovered copy; complaints go to the judge. Looks, and changes nothing.
   virtual unsigned outcome(Judge& judge) = 0;
   // Is the portrait decided by the outcome? Not where recovery may legally notice something early or late.
   virtual bool same_portraits() const { return true; }
 
  protected:
+  // What a trap answered that no TestTask makes.
+  void answer(int code) { w.domain().last_answer = code; }
+
   World& w;
   TestTask &a, &b, &c;
 };
@@ -77,6 +86,7 @@ struct Listed {
   const char* name;
   const char* about;
   std::unique_ptr<Scenario> (*make)(World& world);
+  const char* trap = nullptr;  // the C function, or what else its caller does
 };
 
 template <class T>
@@ -93,5 +103,14 @@ std::span<const Listed> bootstrap_scenarios();
 std::span<const Listed> task_scenarios();
 std::span<const Listed> semaphore_scenarios();
 std::span<const Listed> kernel_scenarios();
+std::span<const Listed> port_scenarios();
+std::span<const Listed> set_scenarios();
+std::span<const Listed> guarded_scenarios();
+std::span<const Listed> room_scenarios();
+std::span<const Listed> child_scenarios();
+std::span<const Listed> damage_scenarios();
+std::span<const Listed> busy_scenarios();
+std::span<const Listed> site_scenarios();
+std::span<const Listed> trap_scenarios();
 
 }  // namespace portolan::proof

@@ -58,7 +58,7 @@ class CheckIn : public Naming {
   }
   void trap() override {
     Name name;
-    bootstrap::check_in(a.thread(), caller(a), Name{bp}, ServiceName("service"), name);
+    answer(bootstrap::check_in(a.thread(), caller(a), Name{bp}, ServiceName("service"), name));
   }
   unsigned outcome(Judge& judge) override {
     const bool bound = service(a, bp, "service") != nullptr;
@@ -101,7 +101,7 @@ class LookUp : public Naming {
   }
   void trap() override {
     Name name;
-    bootstrap::look_up(a.thread(), caller(a), Name{inner}, ServiceName("service"), name);
+    answer(bootstrap::look_up(a.thread(), caller(a), Name{inner}, ServiceName("service"), name));
   }
   unsigned outcome(Judge&) override {
     const ipc::Service* it = service(a, bp, "service");
@@ -121,7 +121,7 @@ class Register : public Naming {
     port = a.port_with_send();
   }
   void trap() override {
-    bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port});
+    answer(bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port}));
   }
   unsigned outcome(Judge& judge) override {
     const bool bound = service(a, bp, "service") != nullptr;
@@ -144,7 +144,7 @@ class MakeSubset : public Naming {
   }
   void trap() override {
     Name name;
-    bootstrap::subset(a.thread(), caller(a), Name{bp}, Name{way}, name);
+    answer(bootstrap::subset(a.thread(), caller(a), Name{bp}, Name{way}, name));
   }
   unsigned outcome(Judge& judge) override {
     const bool made = namespaces() == 2;
@@ -207,15 +207,65 @@ class ServiceDies : public Naming {
   mach_port_name_t bp = 0, port = 0;
 };
 
+// There is one below already.
+class MakeSecondSubset : public Naming {
+ public:
+  using Naming::Naming;
+  std::vector<std::string> outcomes() const override { return {"before", "made"}; }
+  void stage() override {
+    bp = w.bootstrap_port(a);
+    subset(b, w.bootstrap_port(b), b.port_with_send());
+    requestor = a.port_with_send();
+  }
+  void trap() override {
+    Name name;
+    bootstrap::subset(a.thread(), caller(a), Name{bp}, Name{requestor}, name);
+  }
+  unsigned outcome(Judge& judge) override {
+    const bool made = namespaces() == 3;
+    judge.equal(1 + made, w.port(a, requestor)->srights.get(), "send rights to the requestor");
+    return made;
+  }
+
+ private:
+  mach_port_name_t bp = 0, requestor = 0;
+};
+
+// The middle one of three falls.
+class MiddleSubsetFalls : public Naming {
+ public:
+  using Naming::Naming;
+  std::vector<std::string> outcomes() const override { return {"before", "fallen"}; }
+  void stage() override {
+    const mach_port_name_t theirs = w.bootstrap_port(b);
+    subset(b, theirs, b.port_with_send());
+    requestor = a.port_with_send();
+    subset(b, theirs, a.give_send(requestor, b));
+    subset(b, theirs, b.port_with_send());
+  }
+  void trap() override { a.mod_refs(requestor, MACH_PORT_RIGHT_RECEIVE, -1); }
+  unsigned outcome(Judge& judge) override {
+    const bool lives = (w.type(a, requestor) & ipc::kTypeReceive) != 0;
+    judge.equal(lives ? 4u : 3u, namespaces(), "namespaces");
+    return !lives;
+  }
+
+ private:
+  mach_port_name_t requestor = 0;
+};
+
 constexpr Listed kBootstrap[] = {
-    {"check-in", "a new service", make_scenario<CheckIn>},
-    {"check-in-grow", "with a table that has to grow", make_scenario<CheckInGrows>},
-    {"look-up", "from a subset", make_scenario<LookUp>},
-    {"register", "a send right under a name", make_scenario<Register>},
-    {"subset", "a namespace below", make_scenario<MakeSubset>},
+    {"check-in", "a new service", make_scenario<CheckIn>, "bootstrap_check_in"},
+    {"check-in-grow", "with a table that has to grow", make_scenario<CheckInGrows>, "bootstrap_check_in"},
+    {"look-up", "from a subset", make_scenario<LookUp>, "bootstrap_look_up"},
+    {"register", "a send right under a name", make_scenario<Register>, "bootstrap_register"},
+    {"subset", "a namespace below", make_scenario<MakeSubset>, "bootstrap_subset"},
     {"subset-falls", "with services, and a namespace below, as its requestor dies",
-     make_scenario<SubsetFalls>},
-    {"service-dies", "its port is destroyed", make_scenario<ServiceDies>},
+     make_scenario<SubsetFalls>, "mach_port_mod_refs"},
+    {"service-dies", "its port is destroyed", make_scenario<ServiceDies>, "mach_port_destroy"},
+    {"subset-second", "a second namespace below", make_scenario<MakeSecondSubset>, "bootstrap_subset"},
+    {"subset-middle", "the middle one of three falls", make_scenario<MiddleSubsetFalls>,
+     "mach_port_mod_refs"},
 };
 
 }  // namespace

@@ -193,14 +193,110 @@ class PortDestroyed : public Scenario {
   mach_port_name_t port = 0, theirs = 0, watch = 0, set = 0;
 };
 
+// A port with several requests, some of them armed: `b` holds the receive right, `a` and two threads' worth
+// of names of `c` ask.
+class RequestList : public Scenario {
+ public:
+  using Scenario::Scenario;
+
+ protected:
+  // Requests by dead names first, then armed ones; `a` asks in the middle where it does.
+  void stage_port() {
+    port = b.allocate();
+    way = b.give_send(port, a);
+    watch = a.allocate();
+  }
+  void fill_queue() {
+    for (mach_msg_id_t i = 0; i < 5; i++)
+      World::require(b.send(port, kMakeSend, i) == MACH_MSG_SUCCESS, "a full queue");
+  }
+  // Send-once rights are names of their own, each with a request.
+  mach_port_name_t asks(TestTask& task, mach_msg_id_t id) {
+    const mach_port_name_t name = b.give(port, kMakeSendOnce, task);
+    World::require(task.notify(name, id, 1, task.allocate()) == KERN_SUCCESS, "a request");
+    return name;
+  }
+  const Port& it() { return *w.port(b, port); }
+  mach_port_name_t port = 0, way = 0, watch = 0;
+};
+
+// A third request, behind two others.
+class RequestThird : public RequestList {
+ public:
+  using RequestList::RequestList;
+  std::vector<std::string> outcomes() const override { return {"before", "died in hand", "registered"}; }
+  void stage() override {
+    stage_port();
+    asks(c, MACH_NOTIFY_DEAD_NAME);
+    asks(c, MACH_NOTIFY_DEAD_NAME);
+  }
+  void trap() override { a.notify(way, MACH_NOTIFY_DEAD_NAME, 1, watch); }
+  unsigned outcome(Judge& judge) override {
+    const unsigned told = w.queued(w.port(a, watch), MACH_NOTIFY_SEND_ONCE);
+    const bool registered = it().request_count == 3;
+    judge.expect(!registered || told == 0, "registered, and ended");
+    return registered ? 2 : told;
+  }
+};
+
+// The middle one of three is withdrawn: its right comes back.
+class RequestWithdrawn : public RequestList {
+ public:
+  using RequestList::RequestList;
+  std::vector<std::string> outcomes() const override { return {"before", "died in hand", "withdrawn"}; }
+  void stage() override {
+    stage_port();
+    asks(c, MACH_NOTIFY_DEAD_NAME);
+    World::require(a.notify(way, MACH_NOTIFY_DEAD_NAME, 1, watch) == KERN_SUCCESS, "a request");
+    asks(c, MACH_NOTIFY_DEAD_NAME);
+  }
+  void trap() override { a.notify(way, MACH_NOTIFY_DEAD_NAME, 1, MACH_PORT_NULL); }
+  unsigned outcome(Judge& judge) override {
+    const unsigned told = w.queued(w.port(a, watch), MACH_NOTIFY_SEND_ONCE);
+    if (it().request_count == 3) return judge.equal(0u, told, "notices"), 0;
+    judge.equal(1u, told + w.names(a, ipc::kTypeSendOnce), "the right, or word of its end");
+    return told != 0 ? 1 : 2;
+  }
+};
+
+// An armed request in front of another one.
+class RequestSecondArmed : public RequestList {
+ public:
+  using RequestList::RequestList;
+  std::vector<std::string> outcomes() const override { return {"before", "died in hand", "armed"}; }
+  void stage() override {
+    stage_port();
+    fill_queue();
+    const mach_port_name_t other = b.give_send(port, c);
+    World::require(c.notify(other, MACH_NOTIFY_SEND_POSSIBLE, 1, c.allocate()) == KERN_SUCCESS, "a request");
+  }
+  void trap() override { a.notify(way, MACH_NOTIFY_SEND_POSSIBLE, 1, watch); }
+  unsigned outcome(Judge& judge) override {
+    const unsigned told = w.queued(w.port(a, watch), MACH_NOTIFY_SEND_ONCE);
+    const bool armed = it().armed == 2;
+    judge.expect(!armed || told == 0, "armed, and ended");
+    return armed ? 2 : told;
+  }
+};
+
 constexpr Listed kNotify[] = {
-    {"request-no-senders", "registered", make_scenario<RequestNoSenders>},
-    {"request-no-senders-now", "fulfilled at once", make_scenario<RequestNoSendersNow>},
-    {"request-dead-name", "in place of another", make_scenario<RequestReplaced>},
-    {"request-dead-name-now", "for a name that is dead", make_scenario<RequestDeadNow>},
-    {"request-send-possible", "armed", make_scenario<RequestSendPossible>},
-    {"request-port-destroyed", "registered", make_scenario<RequestPortDestroyed>},
-    {"port-destroyed", "the notification that carries a right", make_scenario<PortDestroyed>},
+    {"request-no-senders", "registered", make_scenario<RequestNoSenders>, "mach_port_request_notification"},
+    {"request-no-senders-now", "fulfilled at once", make_scenario<RequestNoSendersNow>,
+     "mach_port_request_notification"},
+    {"request-dead-name", "in place of another", make_scenario<RequestReplaced>,
+     "mach_port_request_notification"},
+    {"request-dead-name-now", "for a name that is dead", make_scenario<RequestDeadNow>,
+     "mach_port_request_notification"},
+    {"request-send-possible", "armed", make_scenario<RequestSendPossible>, "mach_port_request_notification"},
+    {"request-port-destroyed", "registered", make_scenario<RequestPortDestroyed>,
+     "mach_port_request_notification"},
+    {"port-destroyed", "the notification that carries a right", make_scenario<PortDestroyed>,
+     "mach_port_destroy"},
+    {"request-third", "behind two others", make_scenario<RequestThird>, "mach_port_request_notification"},
+    {"request-withdrawn", "the middle one of three", make_scenario<RequestWithdrawn>,
+     "mach_port_request_notification"},
+    {"request-second-armed", "in front of another that is armed", make_scenario<RequestSecondArmed>,
+     "mach_port_request_notification"},
 };
 
 }  // namespace

@@ -4,36 +4,11 @@
 // to the next receiver.
 #include <string.h>
 
-#include "proof/messages.hpp"
-#include "proof/scenario.hpp"
+#include "proof/passing.hpp"
 
 namespace portolan::proof {
 
 namespace {
-
-// `a` receives what `b` sent; the reply right is to a port of `b`'s.
-class Receiving : public Scenario {
- public:
-  using Scenario::Scenario;
-
- protected:
-  void stage_ports() {
-    from = a.allocate();
-    way = a.give_send(from, b);
-    reply = b.allocate();
-  }
-  const Port* source() { return w.port(a, from); }
-  const Port* reply_port() { return w.port(b, reply); }
-  unsigned told() { return w.queued(reply_port(), MACH_NOTIFY_SEND_ONCE); }
-  // The reply right is in the message, in the receiver's space, or its end was told.
-  void judge_reply(Judge& judge) {
-    const unsigned ends = w.queued(source(), 100) + w.names(a, ipc::kTypeSendOnce) + told();
-    judge.equal(1u, ends, "places where the reply right is");
-    judge.equal(1, reply_port()->sorights.get(), "send-once rights to the reply port");
-  }
-
-  mach_port_name_t from = 0, way = 0, reply = 0;
-};
 
 class Receive : public Receiving {
  public:
@@ -397,20 +372,22 @@ class ReceiveFires : public Receiving {
 };
 
 constexpr Listed kReceive[] = {
-    {"receive", "a message with a reply right", make_scenario<Receive>},
-    {"receive-set", "the same, from a set", make_scenario<ReceiveFromSet>},
-    {"receive-full", "from a full queue, with a sender that waits", make_scenario<ReceiveFromFull>},
-    {"receive-asleep", "asleep until a message comes", make_scenario<ReceiveAsleep>},
-    {"receive-two", "the same, with another receiver behind", make_scenario<ReceiveBeforeAnother>},
-    {"receive-ports", "three rights of all kinds", make_scenario<ReceivePorts>},
+    {"receive", "a message with a reply right", make_scenario<Receive>, "mach_msg"},
+    {"receive-set", "the same, from a set", make_scenario<ReceiveFromSet>, "mach_msg"},
+    {"receive-full", "from a full queue, with a sender that waits", make_scenario<ReceiveFromFull>,
+     "mach_msg"},
+    {"receive-asleep", "asleep until a message comes", make_scenario<ReceiveAsleep>, "mach_msg"},
+    {"receive-two", "the same, with another receiver behind", make_scenario<ReceiveBeforeAnother>,
+     "mach_msg"},
+    {"receive-ports", "three rights of all kinds", make_scenario<ReceivePorts>, "mach_msg"},
     {"receive-receive-right", "a receive right that has a queue and is watched",
-     make_scenario<ReceiveReceiveRight>},
-    {"receive-memory", "out-of-line memory", make_scenario<ReceiveMemory>},
-    {"receive-array", "an out-of-line array of rights", make_scenario<ReceiveArray>},
-    {"receive-too-large", "into a buffer that is too small", make_scenario<ReceiveTooLarge>},
-    {"send-receive", "a request and its answer in one call", make_scenario<SendAndReceive>},
-    {"receive-timeout", "until time is up", make_scenario<ReceiveTimesOut>},
-    {"receive-fires", "with an armed send-possible request", make_scenario<ReceiveFires>},
+     make_scenario<ReceiveReceiveRight>, "mach_msg"},
+    {"receive-memory", "out-of-line memory", make_scenario<ReceiveMemory>, "mach_msg"},
+    {"receive-array", "an out-of-line array of rights", make_scenario<ReceiveArray>, "mach_msg"},
+    {"receive-too-large", "into a buffer that is too small", make_scenario<ReceiveTooLarge>, "mach_msg"},
+    {"send-receive", "a request and its answer in one call", make_scenario<SendAndReceive>, "mach_msg"},
+    {"receive-timeout", "until time is up", make_scenario<ReceiveTimesOut>, "mach_msg"},
+    {"receive-fires", "with an armed send-possible request", make_scenario<ReceiveFires>, "mach_msg"},
 };
 
 }  // namespace

@@ -65,7 +65,7 @@ class AllocateName : public Allocate {
   using Allocate::Allocate;
   void trap() override {
     Name name{0x2a07};
-    ipc::port_allocate_name(a.thread(), a.space(), MACH_PORT_RIGHT_RECEIVE, name);
+    answer(ipc::port_allocate_name(a.thread(), a.space(), MACH_PORT_RIGHT_RECEIVE, name));
     settle(a.thread());
   }
   std::vector<std::string> outcomes() const override { return {"no name", "a larger table", "a name"}; }
@@ -84,7 +84,7 @@ class Construct : public Allocate {
     options.flags = MPO_CONTEXT_AS_GUARD | MPO_QLIMIT | MPO_INSERT_SEND_RIGHT;
     options.mpl.mpl_qlimit = 9;
     Name name;
-    ipc::port_construct(a.thread(), a.space(), options, 0x1234, name);
+    answer(ipc::port_construct(a.thread(), a.space(), options, 0x1234, name));
     settle(a.thread());
   }
 };
@@ -341,7 +341,7 @@ class ExtractReceive : public Scenario {
   void trap() override {
     Name out;
     mach_msg_type_name_t type = 0;
-    ipc::port_extract_right(a.thread(), b.space(), Name{port}, kMoveReceive, a.space(), out, type);
+    answer(ipc::port_extract_right(a.thread(), b.space(), Name{port}, kMoveReceive, a.space(), out, type));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -371,7 +371,7 @@ class InsertMember : public Scenario {
     w.put_to_sleep(*second, [&] { second->receive(set, 0); });
   }
   void trap() override {
-    ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set});
+    answer(ipc::port_insert_member(a.thread(), a.space(), Name{port}, Name{set}));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -413,23 +413,32 @@ class SendToManySets : public Scenario {
 };
 
 constexpr Listed kRight[] = {
-    {"allocate", "a receive right", make_scenario<Allocate>},
-    {"allocate-grow", "with a table that has to grow", make_scenario<AllocateGrows>},
-    {"allocate-set", "a port set", make_scenario<AllocateSet>},
-    {"allocate-name", "under a chosen name", make_scenario<AllocateName>},
-    {"construct", "guarded, limited, with a send right", make_scenario<Construct>},
-    {"mod-refs-send", "the last send right, both ends watched", make_scenario<ModRefsSend>},
-    {"mod-refs-plus", "more references", make_scenario<ModRefsPlus>},
-    {"mod-refs-receive", "a receive right that four others watch", make_scenario<ModRefsReceive>},
-    {"deallocate", "the last send right, both ends watched", make_scenario<Deallocate>},
-    {"deallocate-once", "a send-once right, unused", make_scenario<DeallocateSendOnce>},
-    {"destroy", "a port with a queue, sets, a blocked sender and requests", make_scenario<Destroy>},
-    {"destroy-many-sets", "a port in eleven sets, with a sleeper", make_scenario<DestroyManySets>},
-    {"destroy-set", "a set of ten", make_scenario<DestroySet>},
-    {"insert-right", "a made send right", make_scenario<InsertMake>},
-    {"extract-receive", "a receive right, from another task", make_scenario<ExtractReceive>},
-    {"insert-member", "a port with messages into a set with a sleeper", make_scenario<InsertMember>},
-    {"send-many-sets", "to a port in eleven sets, with a sleeper on the last", make_scenario<SendToManySets>},
+    {"allocate", "a receive right", make_scenario<Allocate>, "mach_port_allocate"},
+    {"allocate-grow", "with a table that has to grow", make_scenario<AllocateGrows>, "mach_port_allocate"},
+    {"allocate-set", "a port set", make_scenario<AllocateSet>, "mach_port_allocate"},
+    {"allocate-name", "under a chosen name", make_scenario<AllocateName>, "mach_port_allocate_name"},
+    {"construct", "guarded, limited, with a send right", make_scenario<Construct>, "mach_port_construct"},
+    {"mod-refs-send", "the last send right, both ends watched", make_scenario<ModRefsSend>,
+     "mach_port_mod_refs"},
+    {"mod-refs-plus", "more references", make_scenario<ModRefsPlus>, "mach_port_mod_refs"},
+    {"mod-refs-receive", "a receive right that four others watch", make_scenario<ModRefsReceive>,
+     "mach_port_mod_refs"},
+    {"deallocate", "the last send right, both ends watched", make_scenario<Deallocate>,
+     "mach_port_deallocate"},
+    {"deallocate-once", "a send-once right, unused", make_scenario<DeallocateSendOnce>,
+     "mach_port_deallocate"},
+    {"destroy", "a port with a queue, sets, a blocked sender and requests", make_scenario<Destroy>,
+     "mach_port_destroy"},
+    {"destroy-many-sets", "a port in eleven sets, with a sleeper", make_scenario<DestroyManySets>,
+     "mach_port_destroy"},
+    {"destroy-set", "a set of ten", make_scenario<DestroySet>, "mach_port_mod_refs"},
+    {"insert-right", "a made send right", make_scenario<InsertMake>, "mach_port_insert_right"},
+    {"extract-receive", "a receive right, from another task", make_scenario<ExtractReceive>,
+     "mach_port_extract_right"},
+    {"insert-member", "a port with messages into a set with a sleeper", make_scenario<InsertMember>,
+     "mach_port_insert_member"},
+    {"send-many-sets", "to a port in eleven sets, with a sleeper on the last", make_scenario<SendToManySets>,
+     "mach_msg"},
 };
 
 }  // namespace

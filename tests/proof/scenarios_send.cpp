@@ -2,44 +2,11 @@
 // Sending: the message is not sent and its rights are where they were, or it dies with its sender before it
 // was sent, and its rights with it, or it is in the queue or with a receiver, whole. A reply right that dies
 // is told to its port.
-#include "proof/messages.hpp"
-#include "proof/scenario.hpp"
+#include "proof/passing.hpp"
 
 namespace portolan::proof {
 
 namespace {
-
-// `a` sends to a port of `b`; the reply right is made from a port of `c`'s, so that nothing of it depends on
-// `a`.
-class Sending : public Scenario {
- public:
-  using Scenario::Scenario;
-
- protected:
-  void stage_ports() {
-    to = b.allocate();
-    way = b.give_send(to, a);
-    reply = a.allocate();
-  }
-  const Port* target() { return w.port(b, to); }
-  const Port* reply_port() { return w.port(a, reply); }
-  unsigned told() { return w.queued(reply_port(), MACH_NOTIFY_SEND_ONCE); }
-
-  // What is common: the sender's right is copied, so that it is there in any case; the reply right is
-  // nowhere, in the message, or its end was told.
-  unsigned judge_rights(Judge& judge, bool sent, bool destroyed) {
-    judge.equal(1, w.urefs(a, way), "the sender's references");
-    judge.expect(reply_port() != nullptr, "the reply port is gone");
-    if (reply_port() == nullptr) return 0;
-    judge.equal(sent || destroyed ? 1 : 0, reply_port()->sorights.get(),
-                "send-once rights to the reply port");
-    judge.equal(destroyed ? 1 : 0, told(), "SEND_ONCE notifications");
-    judge.equal(sent ? 2 : 1, target()->srights.get(), "send rights to the target");
-    return 0;
-  }
-
-  mach_port_name_t to = 0, way = 0, reply = 0;
-};
 
 class Send : public Sending {
  public:
@@ -517,23 +484,24 @@ class SendNotify : public Sending {
 };
 
 constexpr Listed kSend[] = {
-    {"send", "copied right, reply right, to an empty queue", make_scenario<Send>},
-    {"send-move", "the last send right moves; its name is watched", make_scenario<SendMove>},
-    {"send-waiting", "to a receiver that waits on the port", make_scenario<SendToWaiting>},
-    {"send-set", "to a receiver that waits on a set", make_scenario<SendToSet>},
+    {"send", "copied right, reply right, to an empty queue", make_scenario<Send>, "mach_msg"},
+    {"send-move", "the last send right moves; its name is watched", make_scenario<SendMove>, "mach_msg"},
+    {"send-waiting", "to a receiver that waits on the port", make_scenario<SendToWaiting>, "mach_msg"},
+    {"send-set", "to a receiver that waits on a set", make_scenario<SendToSet>, "mach_msg"},
     {"send-blocked", "to a full queue, behind another sender, until there is room",
-     make_scenario<SendBlocked>},
-    {"send-timeout", "to a full queue, until time is up", make_scenario<SendTimesOut>},
-    {"send-once", "through a send-once right", make_scenario<SendOnce>},
-    {"send-swallowed", "through a send-once right whose port is dead", make_scenario<SendSwallowed>},
-    {"send-kernel", "to a kernel object, which answers", make_scenario<SendToKernel>},
-    {"send-ports", "with four rights of all kinds", make_scenario<SendPorts>},
+     make_scenario<SendBlocked>, "mach_msg"},
+    {"send-timeout", "to a full queue, until time is up", make_scenario<SendTimesOut>, "mach_msg"},
+    {"send-once", "through a send-once right", make_scenario<SendOnce>, "mach_msg"},
+    {"send-swallowed", "through a send-once right whose port is dead", make_scenario<SendSwallowed>,
+     "mach_msg"},
+    {"send-kernel", "to a kernel object, which answers", make_scenario<SendToKernel>, "mach_msg"},
+    {"send-ports", "with four rights of all kinds", make_scenario<SendPorts>, "mach_msg"},
     {"send-receive-right", "with a receive right that has a queue and is watched",
-     make_scenario<SendReceiveRight>},
-    {"send-memory", "with out-of-line memory", make_scenario<SendMemory>},
-    {"send-array", "with an out-of-line array of rights", make_scenario<SendArray>},
-    {"send-long", "with a body of several pieces", make_scenario<SendLong>},
-    {"send-notify", "with MACH_SEND_NOTIFY, to a full queue", make_scenario<SendNotify>},
+     make_scenario<SendReceiveRight>, "mach_msg"},
+    {"send-memory", "with out-of-line memory", make_scenario<SendMemory>, "mach_msg"},
+    {"send-array", "with an out-of-line array of rights", make_scenario<SendArray>, "mach_msg"},
+    {"send-long", "with a body of several pieces", make_scenario<SendLong>, "mach_msg"},
+    {"send-notify", "with MACH_SEND_NOTIFY, to a full queue", make_scenario<SendNotify>, "mach_msg"},
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "ipc/kmsg.hpp"
 #include "ipc/mqueue.hpp"
 #include "proof/messages.hpp"
-#include "proof/scenario.hpp"
+#include "proof/reaping.hpp"
 #include "segment/recovery.hpp"
 #include "segment/txn.hpp"
 
@@ -16,18 +16,6 @@ namespace portolan::proof {
 namespace {
 
 using ipc::Name;
-
-// A thread that belongs to no task.
-class Reaping : public Scenario {
- public:
-  explicit Reaping(World& world) : Scenario(world) {
-    World::require(other.attach(w.segment(), 0), "another reaper");
-  }
-  uint32_t victim() override { return other.index(); }
-
- protected:
-  Thread other;
-};
 
 // A task ends that has a name of every kind, messages with rights in its queues, special ports, a service,
 // requests, and others who watch.
@@ -136,7 +124,10 @@ class Recover : public Reaping {
     });
     declare_dead(w.segment(), dying.index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.equal(0u, w.domain().in_use(ipc::kZoneKmsg), "messages");
     judge.equal(0u, w.domain().in_use(ipc::kZoneData), "pieces");
@@ -163,7 +154,10 @@ class RecoverGranted : public Reaping {
     World::require(b.send(way, kCopySend, 5) == MACH_MSG_SUCCESS, "a message");
     declare_dead(w.segment(), a.thread().index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.expect(w.given(*second) != nullptr, "the second receiver has no message");
     judge.equal(1, w.port(a, from)->seqno.get(), "the sequence number");
@@ -190,7 +184,10 @@ class RecoverPromised : public Reaping {
     b.receive(to);
     declare_dead(w.segment(), a.thread().index());
   }
-  void trap() override { recover_dead_threads(other); }
+  void trap() override {
+    recover_dead_threads(other);
+    settle(other);
+  }
   unsigned outcome(Judge& judge) override {
     judge.expect(!w.sleeps(c), "the second sender has no slot");
     judge.equal(5, w.port(b, to)->msgcount.get(), "the queue's count");
@@ -213,7 +210,7 @@ class Create : public Reaping {
     ProcessFacts facts;
     facts.pid = 4711;
     Handle<ipc::Task> task;
-    task_create(other, facts, {{}, 0, a.handle()}, task);
+    answer(task_create(other, facts, {{}, 0, a.handle()}, task));
     settle(other);
   }
   // Whose process is gone: launchd would find it.
@@ -224,7 +221,7 @@ class Create : public Reaping {
     return tasks - 3;
   }
   void clear_away() override {
-    const Handle<ipc::Task> left = task_of_pid(w.segment(), 4711);
+    const Handle<ipc::Task> left = task_of_pid(w.segment(), 4711).handle;
     if (!left) return;
     task_terminate(w.reaper(), left);
     settle(w.reaper());
@@ -246,7 +243,7 @@ class Claim : public Reaping {
     ProcessFacts facts;
     facts.pid = 4711;
     Handle<ipc::Task> task;
-    task_create(other, facts, {made, 99, {}}, task);
+    answer(task_create(other, facts, {made, 99, {}}, task));
     settle(other);
   }
   unsigned outcome(Judge& judge) override {
@@ -282,7 +279,8 @@ class AttachDetach : public Scenario {
   uint32_t victim() override { return slot; }
   void trap() override {
     Thread fresh;
-    fresh.attach(w.segment(), kTid);
+    if (!fresh.attach(w.segment(), kTid)) return answer(KERN_RESOURCE_SHORTAGE);
+    answer(KERN_SUCCESS);
     task_thread_attach(fresh, a.handle());
     thread_port(fresh, fresh.index());
     task_thread_gone(fresh, fresh.slot());
@@ -313,13 +311,15 @@ class AttachDetach : public Scenario {
 };
 
 constexpr Listed kTask[] = {
-    {"terminate", "a task with names of every kind, by a reaper that dies", make_scenario<Terminate>},
-    {"recover", "a thread that died in a transaction, by a reaper that dies", make_scenario<Recover>},
-    {"recover-granted", "a receiver that had been given a message", make_scenario<RecoverGranted>},
-    {"recover-promised", "a sender that had been promised a slot", make_scenario<RecoverPromised>},
-    {"task-create", "as a process joins", make_scenario<Create>},
-    {"task-claim", "made for a child, and claimed", make_scenario<Claim>},
-    {"attach-detach", "a thread comes, gets a port, and goes", make_scenario<AttachDetach>},
+    {"terminate", "a task with names of every kind, by a reaper that dies", make_scenario<Terminate>,
+     "launchd"},
+    {"recover", "a thread that died in a transaction, by a reaper that dies", make_scenario<Recover>,
+     "launchd"},
+    {"recover-granted", "a receiver that had been given a message", make_scenario<RecoverGranted>, "launchd"},
+    {"recover-promised", "a sender that had been promised a slot", make_scenario<RecoverPromised>, "launchd"},
+    {"task-create", "as a process joins", make_scenario<Create>, "join"},
+    {"task-claim", "made for a child, and claimed", make_scenario<Claim>, "join"},
+    {"attach-detach", "a thread comes, gets a port, and goes", make_scenario<AttachDetach>, "thread start"},
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 namespace portolan::proof {
@@ -23,18 +24,6 @@ struct Symbol {
   uintptr_t begin, end;
   const char* name;
 };
-
-// The program's own load address comes first.
-uintptr_t load_address() {
-  uintptr_t address = 0;
-  dl_iterate_phdr(
-      [](dl_phdr_info* info, size_t, void* out) {
-        *static_cast<uintptr_t*>(out) = info->dlpi_addr;
-        return 1;
-      },
-      &address);
-  return address;
-}
 
 const std::vector<Symbol>& symbols() {
   static const std::vector<Symbol>* known = [] {
@@ -48,7 +37,7 @@ const std::vector<Symbol>& symbols() {
     const char* file = static_cast<const char*>(memory);
     ElfW(Ehdr) header;
     memcpy(&header, file, sizeof header);
-    const uintptr_t base = load_address();
+    const uintptr_t base = own_code().loaded_at;
     for (unsigned i = 0; i < header.e_shnum; i++) {
       ElfW(Shdr) section, strings;
       memcpy(&section, file + header.e_shoff + i * sizeof section, sizeof section);
@@ -73,12 +62,33 @@ std::string bare(const char* name) {
   char* demangled = abi::__cxa_demangle(name, nullptr, nullptr, &status);
   std::string text = status == 0 && demangled != nullptr ? demangled : name;
   free(demangled);
+  constexpr std::string_view kUnnamed = "(anonymous namespace)::";
+  for (size_t at; (at = text.find(kUnnamed)) != std::string::npos;) text.erase(at, kUnnamed.size());
   const size_t parameters = text.find('(');
   if (parameters != std::string::npos && parameters != 0) text.resize(parameters);
   return text;
 }
 
 }  // namespace
+
+// The program itself comes first.
+Code own_code() {
+  Code code;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* out) {
+        Code& found = *static_cast<Code*>(out);
+        found.loaded_at = info->dlpi_addr;
+        for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+          const ElfW(Phdr)& part = info->dlpi_phdr[i];
+          if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+          found.begin = part.p_vaddr;
+          found.end = part.p_vaddr + part.p_memsz;
+        }
+        return 1;
+      },
+      &code);
+  return code;
+}
 
 std::string symbol_at(uintptr_t address) {
   char text[64];

@@ -13,6 +13,7 @@
 #include "ipc/space.hpp"
 #include "segment/futex.hpp"
 #include "segment/recovery.hpp"
+#include "segment/zone.hpp"
 #include "traps/founder.hpp"
 
 namespace portolan::proof {
@@ -69,7 +70,7 @@ void World::put_to_sleep(TestTask& task, const std::function<void()>& call) {
     call();
     _exit(0);
   }
-  const uint64_t until = monotonic_ns() + 5'000'000'000;
+  const uint64_t until = monotonic_ns() + 60'000'000'000;
   while (!sleeps(task) || frame(task).sleeping.load() == 0) {
     require(monotonic_ns() < until, "a sleeper");
     usleep(100);
@@ -98,6 +99,30 @@ mach_port_name_t World::bootstrap_port(TestTask& task) {
           "a bootstrap port");
   return name;
 }
+
+void World::fill_table(TestTask& task) {
+  segment().at(task.space()).table_limit.init(table_size(task));
+  while (names(task, 0) + 1 < table_size(task)) task.allocate(MACH_PORT_RIGHT_DEAD_NAME);
+}
+
+void World::use_up_messages(TestTask& task) {
+  const mach_port_name_t hoard = task.allocate();
+  const integer_t limit = 1000;
+  require(ipc::port_set_attributes(task.thread(), task.space(), ipc::Name{hoard}, MACH_PORT_LIMITS_INFO,
+                                   &limit, 1) == KERN_SUCCESS,
+          "a long queue");
+  for (Thread* thread : {&launchd(), &heir_}) {
+    store_freed(*thread, thread->slot());
+    empty_magazines(*thread, thread->slot());
+  }
+  ZoneState& zone = segment().zone(ipc::kZoneKmsg);
+  capacity_ = zone.capacity;
+  zone.capacity = zone.carved;
+  while (task.send(hoard, MACH_MSG_TYPE_MAKE_SEND, 1) == MACH_MSG_SUCCESS) {
+  }
+}
+
+void World::allow_messages() { segment().zone(ipc::kZoneKmsg).capacity = capacity_; }
 
 void World::end_task(TestTask& task) {
   const uint32_t index = task.thread().index();

@@ -48,6 +48,12 @@ class World {
   static void die_in(const std::function<void()>& call);
   // Its name for its bootstrap port.
   mach_port_name_t bootstrap_port(TestTask& task);
+  // No name more for it: its table may not grow, and is full of dead names.
+  void fill_table(TestTask& task);
+  // No message can be made any more, until they are allowed again: all that there are wait in a queue of this
+  // task's.
+  void use_up_messages(TestTask& task);
+  void allow_messages();
   static void require(bool staged, const char* what);
 
   // -- ending
@@ -81,6 +87,7 @@ class World {
   Thread* reaper_ = nullptr;
   std::vector<std::unique_ptr<TestTask>> tasks_;
   std::vector<uint32_t> fresh_;
+  uint32_t capacity_ = 0;  // of the zone of messages, while they are used up
 };
 
 // Small: copied and compared thousands of times.

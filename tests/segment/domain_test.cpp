@@ -96,7 +96,8 @@ TEST_F(Domains, ManyAtOnceMakeOne) {
       static LifeLink life;
       if (!enter(segment, self)) _exit(1);
       life_enter(life, segment.life(self.index()));
-      usleep(50000);
+      for (unsigned i = 0; i < 10000 && segment.header().threads_high.load() < 7; i++) usleep(1000);
+      usleep(10000);
       _exit(segment.header().threads_high.load() == 7 ? 0 : 2);
     }
     for (const pid_t pid : children) {

@@ -5,16 +5,22 @@
 
 #include <mach/mach.h>
 #include <mach/notify.h>
+#include <mach/semaphore.h>
 #include <servers/bootstrap.h>
+#include <unistd.h>
 
 namespace portolan::storm {
 
-#define PORTOLAN_STORM_CALLS(X)                                                                            \
-  X(mach_msg)                                                                                              \
-  X(mach_msg_destroy)                                                                                      \
-  X(mach_port_allocate) X(mach_port_deallocate) X(mach_port_destroy) X(mach_port_insert_right)             \
-      X(mach_port_insert_member) X(mach_port_mod_refs) X(mach_port_type) X(mach_port_request_notification) \
-          X(bootstrap_check_in) X(bootstrap_look_up) X(vm_deallocate)
+// clang-format off
+#define PORTOLAN_STORM_CALLS(X)                                                                        \
+  X(mach_msg) X(mach_msg_destroy)                                                                      \
+  X(mach_port_allocate) X(mach_port_deallocate) X(mach_port_destroy) X(mach_port_insert_right)         \
+  X(mach_port_insert_member) X(mach_port_mod_refs) X(mach_port_type) X(mach_port_request_notification) \
+  X(mach_port_names) X(vm_deallocate)                                                                  \
+  X(bootstrap_check_in) X(bootstrap_look_up) X(bootstrap_subset)                                       \
+  X(semaphore_create) X(semaphore_destroy) X(semaphore_signal) X(semaphore_timedwait)                  \
+  X(fork) X(execv)
+// clang-format on
 
 struct Calls {
 #define X(name) decltype(&::name) name = nullptr;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the storm's processes write down in memory that they share with their master, before and after each
 // call, so that whoever is killed leaves word of how far it was. Every message has a line here, by its
-// sequence number.
+// sequence number; the master adds old lines up (verdict.hpp), and they are used again.
 //
-// Anonymous shared memory, zero at the start; everything is atomic; no locks. A process that dies leaves an
-// announced message that may or may not have been sent: the only thing about which nothing can be said.
+// A memfd, which outlives an exec; zero at the start; everything is atomic; no locks. A process that dies
+// leaves an announced message that may or may not have been sent: the only thing about which nothing can be
+// said.
 #pragma once
 
 #include <atomic>
@@ -16,22 +17,38 @@ namespace portolan::storm {
 inline constexpr unsigned kPlacesMost = 64;       // processes at a time
 inline constexpr unsigned kThreads = 2;           // of each
 inline constexpr uint32_t kLivesMost = 1u << 20;  // processes ever
-inline constexpr uint64_t kMessagesMost = 1u << 26;
+inline constexpr uint64_t kLines = 1u << 24;      // messages between which a line is used again
 
-enum MessageMarks : uint32_t {
-  kAnnounced = 1,
-  kSent = 2,
-  kRefused = 4,           // the call failed: nothing was sent
-  kReceivedOnce = 0x100,  // counts from here on
+// One word, so that no death leaves half a line: lap << 32 | the life that it is for << 8 | marks.
+// Life 0: into a box, which is accounted for where it is opened.
+class Line {
+ public:
+  enum Marks : uint64_t { kSent = 1, kRefused = 2, kReceivedOnce = 4, kMarks = 0xff };
+
+  void announce(uint64_t sequence, uint32_t to) { word_ = lap(sequence) << 32 | uint64_t{to} << 8; }
+  // False: the line is another message's by now.
+  bool mark(uint64_t sequence, Marks mark) {
+    if (word_.load() >> 32 != lap(sequence)) return false;
+    word_ += mark;
+    return true;
+  }
+  bool is_of(uint64_t sequence) const { return word_.load() >> 32 == lap(sequence); }
+  uint32_t to() const { return static_cast<uint32_t>(word_.load() >> 8) & (kLivesMost - 1); }
+  bool has(Marks mark) const { return (word_.load() & mark) != 0; }
+  unsigned received() const { return static_cast<unsigned>((word_.load() & kMarks) / kReceivedOnce); }
+
+ private:
+  static uint64_t lap(uint64_t sequence) { return sequence / kLines + 1; }
+  std::atomic<uint64_t> word_;
 };
 
-struct Message {
-  std::atomic<uint32_t> marks;
-  std::atomic<uint32_t>
-      to;  // the life that it is for; 0: into a box, which is accounted for where it is opened
+enum class Fate : uint32_t {
+  unborn,
+  living,
+  killed,
+  left,  // it forked or exec'd somebody who carries on
+  finished
 };
-
-enum class Fate : uint32_t { unborn, living, killed, finished };
 
 // One of the ring's places: who is there now, and what each of its threads is doing.
 struct Place {
@@ -40,38 +57,87 @@ struct Place {
   std::atomic<uint32_t> ready;
   std::atomic<uint32_t> client;  // still begins new things
   std::atomic<uint32_t> idles;   // how often there was nothing to serve
+  std::atomic<uint64_t> heir;    // life << 32 | the child of that life that will carry on, 0: none
+  std::atomic<uint32_t> heir_life;
   struct Doing {
-    std::atomic<uint64_t> since;  // 0: nothing that could hang
-    std::atomic<const char*> what;
+    std::atomic<uint64_t> since;  // by the storm's clock; 0: nothing that could hang
+    std::atomic<int64_t> what;    // see text_at
   } doing[kThreads];
 };
 
-// A code that a call has no business to return.
+// Something that has no business to happen: a code that a call may not return, a message that was not due.
 struct Odd {
   std::atomic<uint32_t> used;
-  std::atomic<const char*> call;
+  std::atomic<int64_t> what;
   std::atomic<int32_t> code;
   std::atomic<uint64_t> times;
 };
 
+// A message that is out of its order, or not what was sent.
+struct Strange {
+  std::atomic<int64_t> what;
+  std::atomic<uint64_t> sequence;
+  std::atomic<uint32_t> from, counter;
+};
+
+// What is counted for the table at the end.
+#define PORTOLAN_STORM_TRAFFIC(X)                   \
+  X(answered, "requests answered")                  \
+  X(unanswered, "requests whose end was told")      \
+  X(tokens, "send rights that wandered")            \
+  X(arrays, "arrays of rights")                     \
+  X(boxes, "receive rights opened on their way")    \
+  X(memories, "pieces of memory")                   \
+  X(sets, "port sets")                              \
+  X(services, "services checked in and looked up")  \
+  X(subsets, "subsets that fell")                   \
+  X(semaphores, "semaphores")                       \
+  X(no_senders, "no-senders notifications")         \
+  X(dead_names, "dead-name notifications")          \
+  X(port_destroyed, "port-destroyed notifications") \
+  X(send_possible, "send-possible notifications")   \
+  X(send_once, "send-once notifications")           \
+  X(forks, "forks whose child carried on")          \
+  X(execs, "execs")
+enum class Traffic : unsigned {
+#define X(name, text) name,
+  PORTOLAN_STORM_TRAFFIC(X)
+#undef X
+      count
+};
+
+enum Stage : uint32_t { kRunning, kNothingNew, kLeave };
+
 struct Ledger {
   std::atomic<uint32_t> stage;  // Stage
   std::atomic<uint32_t> places;
+  std::atomic<int32_t> master;
+  std::atomic<int32_t> file;  // the memfd, in every process
+  std::atomic<uint64_t> seed;
+  std::atomic<uint64_t> clock;  // ns of the storm: goes only while the master runs (see Clock)
   std::atomic<uint32_t> next_life;
-  std::atomic<uint64_t> next_message;
-  std::atomic<uint64_t> gaps, repeats;  // seen by receivers: messages of a sender out of their order
-  std::atomic<uint64_t> spoiled;        // contents that are not what was sent
-  std::atomic<uint64_t> requests, answers, ends;  // calls answered, and calls whose end was told
-  std::atomic<uint64_t> boxes, tokens, memories, deaths;
+  std::atomic<uint64_t> next_message, folded;  // lines up to here are added up
+  std::atomic<uint64_t> gaps, repeats;         // seen by receivers: messages of a sender out of their order
+  std::atomic<uint64_t> spoiled;               // contents that are not what was sent
+  std::atomic<uint64_t> astray;                // rights at the end that nobody has a reason to hold
+  std::atomic<uint64_t> traffic[static_cast<unsigned>(Traffic::count)];
   Place place[kPlacesMost];
   Odd odd[32];
+  std::atomic<uint32_t> stranges;  // how many there were; the first are kept
+  Strange strange[32];
   std::atomic<Fate> fate[kLivesMost];
-  Message message[kMessagesMost];
-};
-enum Stage : uint32_t { kRunning, kNothingNew, kLeave };
+  Line line[kLines];
 
-// Maps it; nullptr: no memory.
+  Line& line_of(uint64_t sequence) { return line[sequence % kLines]; }
+};
+
+// Makes it; nullptr: no memory. In an exec'd process: maps the one of this descriptor.
 Ledger* make_ledger();
-void note_odd(Ledger& ledger, const char* call, int32_t code);
+Ledger* find_ledger(int file);
+void note_odd(Ledger& ledger, const char* what, int32_t code);
+
+// A constant string of this program as a number that every process of it understands, wherever it is loaded.
+int64_t text_number(const char* text);
+const char* text_at(int64_t number);
 
 }  // namespace portolan::storm

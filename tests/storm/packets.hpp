@@ -9,7 +9,7 @@
 
 namespace portolan::storm {
 
-enum Kind : int32_t { kPlain = 1000, kRequest, kAnswer, kToken, kBox, kBoxed, kMemory };
+enum Kind : int32_t { kPlain = 1000, kRequest, kAnswer, kToken, kArray, kBox, kBoxed, kMemory, kSignals };
 
 // In every message.
 struct Note {
@@ -17,7 +17,7 @@ struct Note {
   uint32_t from;     // life * kThreads + thread
   uint32_t counter;  // of the messages of that thread to this receiver: they arrive in this order
   uint32_t hops;     // how often a right is passed on
-  uint32_t in, out;  // of a box: counters of what was put in and taken out
+  uint32_t in, out;  // of a box: counters of what was put in and taken out; of signals: how many
   uint32_t pad;
 };
 
@@ -40,20 +40,40 @@ struct WithMemory {
   uint32_t pad;
   Note note;
 };
+struct WithArray {
+  mach_msg_header_t header;
+  mach_msg_body_t body;
+  mach_msg_ool_ports_descriptor_t array;
+  uint32_t pad;
+  Note note;
+};
 static_assert(offsetof(Plain, note) % 8 == 0 && offsetof(WithPort, note) % 8 == 0 &&
-              offsetof(WithMemory, note) % 8 == 0);
+              offsetof(WithMemory, note) % 8 == 0 && offsetof(WithArray, note) % 8 == 0);
 
 union Buffer {
   mach_msg_header_t header;
   Plain plain;
   WithPort port;
   WithMemory memory;
+  WithArray array;
   char room[1024];
 };
 
-inline constexpr size_t kMemorySize = 9000;
-inline unsigned char memory_byte(uint64_t sequence, size_t at) {
-  return static_cast<unsigned char>(sequence * 31 + at * 7 + at / 251);
+// A message with the next one's right as its destination, ready to be filled.
+template <class T>
+T packet(Kind kind, mach_msg_bits_t bits) {
+  T message{};
+  message.header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0) | bits;
+  message.header.msgh_id = kind;
+  return message;
+}
+inline WithPort packet_with_port(Kind kind, mach_port_t name, mach_msg_type_name_t disposition) {
+  auto message = packet<WithPort>(kind, MACH_MSGH_BITS_COMPLEX);
+  message.body.msgh_descriptor_count = 1;
+  message.port.name = name;
+  message.port.disposition = static_cast<uint8_t>(disposition);
+  message.port.type = MACH_MSG_PORT_DESCRIPTOR;
+  return message;
 }
 
 }  // namespace portolan::storm

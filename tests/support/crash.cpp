@@ -309,7 +309,9 @@ Course Stepper::pass(const Image& base, const Tamper& tamper) {
     if (tamper) tamper();
     course.steps++;
     const size_t first = course.lines.size();
-    if (!image.follow(segment_, &course.lines)) continue;
+    const bool changed = image.follow(segment_, &course.lines);
+    if (passed != nullptr) passed(instruction, changed && !slept);
+    if (!changed) continue;
     const bool fresh = course.states.insert(image.hash()).second;
     course.moments.push_back(
         {course.steps, slept ? 0 : instruction, first, course.lines.size(), image.hash(), !fresh});

@@ -98,6 +98,8 @@ class Stepper {
 
   // How long a body may sleep.
   uint64_t patience_ns = 10'000'000'000;
+  // Told of each instruction of a stepped body, and whether the segment is another after it.
+  void (*passed)(uintptr_t instruction, bool changed) = nullptr;
   // Steps through the whole body; the segment is left as the body left it.
   Course pass(const Image& base, const Tamper& tamper = nullptr);
   // A fresh child that gets a real SIGKILL after so many steps, or about so many nanoseconds after its start;

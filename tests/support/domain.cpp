@@ -59,6 +59,8 @@ TestTask::TestTask(TestDomain& domain, Handle<ipc::Task> task, Handle<ipc::Space
 template <class Call>
 auto TestTask::trap(Call&& call) {
   const auto result = call();
+  domain_.last_answer = result;
+  if (thread_->left_in_hand) ipc::put_away(*thread_);
   settle(*thread_);
   return result;
 }

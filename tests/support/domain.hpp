@@ -112,6 +112,8 @@ class TestDomain {
   TestTask& thread_of(TestTask& task);
   void end_thread(TestTask& thread);
   Segment& segment() { return segment_; }
+  // What the last trap answered that a task made here.
+  int last_answer = 0;
   // Acts when a task is dead: what launchd does.
   Thread& launchd() { return launchd_; }
 

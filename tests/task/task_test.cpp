@@ -14,7 +14,10 @@
 #include "bootstrap/namespace.hpp"
 #include "ipc/fsck.hpp"
 #include "ipc/mach_port.hpp"
+#include "ipc/semaphore.hpp"
+#include "ipc/space.hpp"
 #include "segment/recovery.hpp"
+#include "task/info.hpp"
 #include "task/reaper.hpp"
 
 namespace portolan::test {
@@ -104,11 +107,11 @@ TEST_F(Tasks, ATaskHasASpaceAndAPortAndTheRootNamespace) {
   const Handle<Task> task = make();
   EXPECT_EQ(0x103u, task_self(self_, task, space(task)));
   EXPECT_EQ(0x103u, task_self(self_, task, space(task)));
-  EXPECT_EQ(task, task_of_name(self_, space(task), Name{0x103}, Strength::control));
+  EXPECT_EQ(task, task_of_name(self_, space(task), Name{0x103}, Strength::control).handle);
   const mach_port_name_t bootstrap = special(task, 4);
   EXPECT_EQ(uint32_t{MACH_PORT_TYPE_SEND}, type(task, bootstrap));
   EXPECT_FALSE(task_of_name(self_, space(task), Name{bootstrap}, Strength::name));
-  EXPECT_EQ(task, task_of_pid(segment_, 4711));
+  EXPECT_EQ(task, task_of_pid(segment_, 4711).handle);
   EXPECT_FALSE(task_of_pid(segment_, 4712));
 }
 
@@ -248,6 +251,50 @@ TEST_F(Tasks, RegisteringReplacesAllThreeOrNothing) {
   EXPECT_EQ("", ipc::fsck(segment_).text());
 }
 
+// Between a call's look at a name and its first lock the task may end, and another may take its element and
+// its space's: the call is on a task that is gone, not on the other.
+TEST_F(Tasks, ACallOnATaskThatWasReplacedMeanwhileFails) {
+  const Handle<Task> victim = make(1), caller = make(2);
+  const Name control{task_self(self_, victim, space(caller))}, theirs = port_in(victim),
+                                                               own = port_in(caller);
+  const Target<Task> target = task_of_name(self_, space(caller), control, Strength::control);
+  const Target<Space> its = space_of_task(self_, target);
+  ASSERT_EQ(victim, target.handle);
+  ASSERT_EQ(space(victim), its.handle);
+  terminate(victim);
+  settle(self_);
+  const Handle<Task> next = make(3);
+  ASSERT_EQ(victim, next);
+  ASSERT_EQ(its.handle, space(next));
+  port_in(next);
+  const uint32_t used = segment_.at(space(next)).used;
+
+  EXPECT_TRUE(segment_.is_gone(target));
+  EXPECT_FALSE(space_of_task(self_, target));
+  Name name;
+  EXPECT_EQ(KERN_INVALID_TASK, ipc::port_allocate(self_, its, MACH_PORT_RIGHT_RECEIVE, name));
+  EXPECT_EQ(KERN_INVALID_TASK, ipc::port_destroy_name(self_, its, theirs));
+  EXPECT_EQ(KERN_INVALID_TASK,
+            ipc::port_insert_right(self_, its, Name{0x2003}, space(caller), own, MACH_MSG_TYPE_MAKE_SEND));
+  mach_msg_type_name_t disposition = 0;
+  EXPECT_EQ(KERN_INVALID_TASK, ipc::port_extract_right(self_, its, theirs, MACH_MSG_TYPE_MAKE_SEND,
+                                                       space(caller), name, disposition));
+  EXPECT_EQ(KERN_INVALID_TASK, ipc::space_grow(self_, its, 1000));
+  EXPECT_EQ(KERN_INVALID_TASK, ipc::semaphore_create(self_, target, space(caller), 0, 0, name));
+  mach_port_name_t special = 0;
+  EXPECT_EQ(KERN_FAILURE, task_get_special_port(self_, target, 4, space(caller), special));
+  EXPECT_EQ(KERN_FAILURE, task_set_special_port(self_, target, 4, space(caller), own.value));
+  EXPECT_EQ(KERN_INVALID_ARGUMENT, task_ports_register(self_, target, space(caller), &own.value, 1));
+  mach_msg_type_number_t count = kTaskInfoWords;
+  integer_t info[kTaskInfoWords];
+  EXPECT_EQ(KERN_INVALID_ARGUMENT, task_describe(segment_, target, TASK_SECURITY_TOKEN, info, count));
+  EXPECT_EQ(KERN_INVALID_ARGUMENT, task_kill(segment_, target));
+
+  EXPECT_EQ(used, segment_.at(space(next)).used);
+  EXPECT_EQ(KERN_SUCCESS, ipc::port_destroy_name(self_, space(caller), own));
+  EXPECT_EQ("", ipc::fsck(segment_).text());
+}
+
 // Tasks 1.9.
 TEST_F(Tasks, AThreadsPortDiesWithIt) {
   const Handle<Task> task = make();
@@ -279,6 +326,16 @@ TEST_F(Tasks, AKilledThreadsPortDiesByRecovery) {
   settle(self_);
   EXPECT_EQ(0u, segment_.at(task).threads);
   EXPECT_EQ(uint32_t{MACH_PORT_TYPE_DEAD_NAME}, type(task, name));
+}
+
+// The next owner of its slot is not taken for launchd.
+TEST_F(Tasks, ARecoveredLaunchdIsNone) {
+  Thread launchd;
+  ASSERT_TRUE(launchd.attach(segment_, 0));
+  segment_.header().launchd.store(launchd.index());
+  declare_dead(segment_, launchd.index());
+  EXPECT_TRUE(recover_thread(self_, launchd.index()));
+  EXPECT_EQ(0u, segment_.header().launchd.load());
 }
 
 // Tasks 1.9: what is told of lost rights comes before what is told of the task.
