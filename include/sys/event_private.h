@@ -123,9 +123,9 @@ enum {
 
 PORTOLAN_BEGIN_DECLS
 
-// kevent64 with its own structure and no timeout: it waits for ever, or with KEVENT_FLAG_IMMEDIATE not at all.
-// Messages of EVFILT_MACHPORT that have no buffer go to `data_out`; `data_available` is its size, then what is
-// left of it.
+// kevent64 with its own structure and no timeout: it waits for ever, or with KEVENT_FLAG_IMMEDIATE not at
+// all. Messages of EVFILT_MACHPORT that have no buffer go to `data_out`; `data_available` is its size, then
+// what is left of it.
 PORTOLAN_EXPORT int kevent_qos(int kq, const struct kevent_qos_s* changelist, int nchanges,
                                struct kevent_qos_s* eventlist, int nevents, void* data_out,
                                size_t* data_available, unsigned int flags);

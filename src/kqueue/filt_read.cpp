@@ -133,7 +133,8 @@ class ReadFilter final : public FilterOf<FdKnote> {
     }
     if (!file.readable) return Verdict::stale;
     out.data = std::max<int64_t>(bytes_in(fd), 0);
-    return decide(out.data >= low_water(file, 1, pipe_size(fd)), ready);
+    const int64_t mark = (file.wanted & NOTE_LOWAT) != 0 ? low_water(file, 1, pipe_size(fd)) : 1;
+    return decide(out.data >= mark, ready);
   }
 
   static Verdict regular(int fd, Event& out) {

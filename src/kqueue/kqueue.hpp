@@ -126,7 +126,7 @@ class Kqueue {
   bool deliver_one(Knote& knote, Event& out, EventList& events, Knote**& again);
   void last_words(Knote& knote, Event& out);
   void collect(unsigned room);
-  void report(const epoll_event* events, int count);
+  int report(const epoll_event* events, int count);
   void settle_bell();
   bool leave_if_draining();
 

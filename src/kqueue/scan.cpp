@@ -74,8 +74,9 @@ void Kqueue::settle_bell() {
 
 // -- what epoll says
 
-void Kqueue::report(const epoll_event* events, int count) {
-  pass_++;
+// Returns how many of them were the program's descriptors.
+int Kqueue::report(const epoll_event* events, int count) {
+  int told = 0;
   for (int i = 0; i < count; i++) {
     const uint64_t id = events[i].data.u64;
     Source* source = source_at(static_cast<int>(static_cast<uint32_t>(id)));
@@ -84,23 +85,27 @@ void Kqueue::report(const epoll_event* events, int count) {
       source->ready(*this, *source);
       continue;
     }
+    told++;
     source->revents = events[i].events;
     source->pass = pass_;
     if ((source->armed & EPOLLONESHOT) != 0) source->armed = EPOLLONESHOT;
     for (Knote* walk = source->knotes; walk != nullptr; walk = walk->source_next)
       if ((events[i].events & (walk->ops->interest(*walk) | EPOLLERR | EPOLLHUP)) != 0) activate(*walk);
   }
+  return told;
 }
 
-// Without waiting, and about as much as there is room for: what is level-triggered is told again anyway.
+// Without waiting, and no more than there is room for: what is level-triggered is told again anyway. The bell
+// and other inner sources do not count, but cannot keep us here for ever either.
 void Kqueue::collect(unsigned room) {
   epoll_event events[kReports];
-  for (int left = static_cast<int>(std::min(room, 1u << 20)) + 1; left > 0;) {
-    const int asked = std::min(left, kReports);
+  pass_++;
+  int left = static_cast<int>(std::min(room, 1u << 20));
+  for (int rounds = left / kReports + 3; left > 0 && rounds > 0; rounds--) {
+    const int asked = std::min(left + (rings_ ? 1 : 0), kReports);
     const int found = wait_for(fd(), events, asked, 0);
-    if (found > 0) report(events, found);
+    if (found > 0) left -= report(events, found);
     if (found < asked) break;
-    left -= found;
   }
 }
 
@@ -206,6 +211,7 @@ int Kqueue::sleep(EventList& events, uint64_t deadline_ns) {
     const int found = wait_for(fd(), reports, room, deadline_ns);
     const Locked lock(*this);
     if (leave_if_draining()) return EBADF;
+    pass_++;
     if (found > 0) report(reports, found);
     // A signal that is watched is an event as well as an interruption.
     if (found == -EINTR) collect(events.room());
