@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events of a kernel queue: filters, flags, structures. The calls come later.
+// Kernel queues (docs/rules/kqueue.md): filters, flags, structures, and the calls.
 #ifndef PORTOLAN_SYS_EVENT_H_
 #define PORTOLAN_SYS_EVENT_H_
 
+#include <portolan/export.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 // Filters.
 #define EVFILT_READ         (-1)
@@ -155,5 +157,25 @@ enum { eNoteExitReparentedDeprecated = 0x80000 };
 #define NOTE_BACKGROUND           0x40
 #define NOTE_MACH_CONTINUOUS_TIME 0x80
 #define NOTE_MACHTIME             0x100
+
+PORTOLAN_BEGIN_DECLS
+
+// A new queue, closed on exec and gone after fork. -1: EMFILE, ENFILE, ENOMEM.
+PORTOLAN_EXPORT int kqueue(void);
+
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"  // the call has the name of its structure
+#endif
+// Applies the changes in order, then waits until there are events, at most for `timeout`; null: for ever.
+// Returns the number of events written, 0 after the timeout; or -1 with EBADF, EINVAL, EFAULT, EINTR, or, if
+// there was no room to report it, the errno of the change that failed (kqueue 3, 8).
+PORTOLAN_EXPORT int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent* eventlist,
+                           int nevents, const struct timespec* timeout);
+PORTOLAN_EXPORT int kevent64(int kq, const struct kevent64_s* changelist, int nchanges,
+                             struct kevent64_s* eventlist, int nevents, unsigned int flags,
+                             const struct timespec* timeout);
+
+PORTOLAN_END_DECLS
 
 #endif  // PORTOLAN_SYS_EVENT_H_

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// More of sys/event.h: filters and flags that system libraries use. The calls come later.
+// More of sys/event.h: filters and flags that system libraries use, and the widest kevent. Calls on dynamic
+// queues come later.
 #ifndef PORTOLAN_SYS_EVENT_PRIVATE_H_
 #define PORTOLAN_SYS_EVENT_PRIVATE_H_
 
+#include <stddef.h>
 #include <sys/event.h>
 
 #define EVFILT_UNUSED_11             (-11)
@@ -118,5 +120,16 @@ enum {
 #define R2K_WORKQ_PENDING_EVENTS          0x2
 #define PTHREAD_WQ_QUANTUM_EXPIRY_NARROW  0x1
 #define PTHREAD_WQ_QUANTUM_EXPIRY_SHUFFLE 0x2
+
+PORTOLAN_BEGIN_DECLS
+
+// kevent64 with its own structure and no timeout: it waits for ever, or with KEVENT_FLAG_IMMEDIATE not at
+// all. Messages of EVFILT_MACHPORT that have no buffer go to `data_out`; `data_available` is its size, then
+// what is left of it.
+PORTOLAN_EXPORT int kevent_qos(int kq, const struct kevent_qos_s* changelist, int nchanges,
+                               struct kevent_qos_s* eventlist, int nevents, void* data_out,
+                               size_t* data_available, unsigned int flags);
+
+PORTOLAN_END_DECLS
 
 #endif  // PORTOLAN_SYS_EVENT_PRIVATE_H_

@@ -34,6 +34,10 @@ struct Row {
 };
 Row g_rows[kSignals];
 
+using Watcher = void (*)(int, const siginfo_t&);
+std::atomic<Watcher> g_watchers[kSignals];
+bool watched(int signal) { return g_watchers[signal].load(std::memory_order_relaxed) != nullptr; }
+
 bool ours(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
 
 bool is_function(const struct sigaction& action) {
@@ -71,6 +75,14 @@ int install(int signal, int flags) {
   sigfillset(&action.sa_mask);
   for (const int open : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&action.sa_mask, open);
   return real().sigaction(signal, &action, nullptr);
+}
+
+// A handler stands where the program has none. What that meant for system calls and children stays so as far
+// as Linux lets it.
+int flags_without_handler(int signal, const SignalRow& row) {
+  const bool ignored = row.handler == reinterpret_cast<uintptr_t>(SIG_IGN);
+  return row.flags | SA_ONSTACK | (ours(signal) ? 0 : SA_RESTART) |
+         (signal == SIGCHLD && ignored ? SA_NOCLDWAIT : 0);
 }
 
 bool is_trampoline(const struct sigaction& action) {
@@ -158,9 +170,9 @@ int signal_action(int signal, const struct sigaction* action, struct sigaction* 
         write_row(signal, row);
         result = install(signal, wanted.sa_flags);
         if (result != 0) write_row(signal, kept);
-      } else if (ours(signal)) {
+      } else if (ours(signal) || watched(signal)) {
         write_row(signal, row);
-        result = install(signal, SA_ONSTACK | wanted.sa_flags);
+        result = install(signal, flags_without_handler(signal, row));
       } else {
         // The row stays, for trampolines on their way.
         result = real().sigaction(signal, &wanted, nullptr);
@@ -169,6 +181,28 @@ int signal_action(int signal, const struct sigaction* action, struct sigaction* 
   }
   if (result == 0 && old != nullptr) *old = before;
   return result;
+}
+
+Watcher signal_watcher(int signal) { return g_watchers[signal].load(std::memory_order_relaxed); }
+
+bool signal_watch(int signal, Watcher seen) {
+  if (signal < 1 || signal >= kSignals) return false;
+  const Writing writing;
+  struct sigaction present {};
+  if (real().sigaction(signal, nullptr, &present) != 0) return false;
+  if (seen != nullptr) {
+    if (!is_trampoline(present)) {
+      const SignalRow row{handler_of(present), mask_of(present.sa_mask), present.sa_flags};
+      write_row(signal, row);
+      if (install(signal, flags_without_handler(signal, row)) != 0) return false;
+    }
+  } else if (is_trampoline(present) && !ours(signal)) {
+    struct sigaction wanted;
+    describe(signal_row(signal), wanted);
+    if (!is_function(wanted)) real().sigaction(signal, &wanted, nullptr);
+  }
+  g_watchers[signal].store(seen, std::memory_order_relaxed);
+  return true;
 }
 
 void signals_init() {

@@ -10,12 +10,14 @@
 namespace portolan {
 
 struct SignalRow {
-  uintptr_t handler = 0;  // SIG_DFL and SIG_IGN only for SEGV and BUS
+  uintptr_t handler = 0;  // SIG_DFL and SIG_IGN only for SEGV, BUS, and signals that are watched
   uint64_t mask = 0;
   int flags = 0;
 };
 
 SignalRow signal_row(int signal);
+// Who watches it; null: nobody.
+void (*signal_watcher(int signal))(int, const siginfo_t&);
 // SA_RESETHAND: the next one has its default effect.
 void signal_reset(int signal);
 void signal_trampoline(int signal, siginfo_t* info, void* user_context);

@@ -30,6 +30,8 @@ constexpr uint64_t kSynchronous =
     bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS);
 // The C library's own: cancellation, and changes of user id, which wait for every thread.
 constexpr uint64_t kLibrary = bit(32) | bit(33);
+constexpr uint64_t kIgnoredByDefault = bit(SIGCHLD) | bit(SIGURG) | bit(SIGWINCH) | bit(SIGCONT);
+constexpr uint64_t kStopping = bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
 constexpr uint64_t kAlwaysOpen = bit(SIGSEGV) | bit(SIGBUS);
 
 void set_mask(uint64_t mask) { syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask); }
@@ -86,9 +88,14 @@ void defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupte
   mask_of(interrupted) = ~(kSynchronous | kLibrary);
 }
 
-// Nobody but us wants this SEGV or BUS: what would have happened without us.
+// Nobody but us wants this signal: what would have happened without us.
 void by_default(int signal, const siginfo_t& info, bool fault, uintptr_t disposition) {
   if (!fault && disposition == reinterpret_cast<uintptr_t>(SIG_IGN)) return;
+  if ((bit(signal) & kIgnoredByDefault) != 0) return;
+  if ((bit(signal) & kStopping) != 0) {
+    syscall(SYS_kill, syscall(SYS_getpid), SIGSTOP);
+    return;
+  }
   set_default(signal);
   if (!fault) send_to_self(info);  // a fault happens again by itself
 }
@@ -137,6 +144,8 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
     errno = saved_errno;
     return;
   }
+  if (!fault)
+    if (const auto seen = signal_watcher(signal)) seen(signal, *info);
   const SignalRow row = signal_row(signal);
   if (row.handler == reinterpret_cast<uintptr_t>(SIG_DFL) ||
       row.handler == reinterpret_cast<uintptr_t>(SIG_IGN)) {

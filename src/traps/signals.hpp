@@ -32,4 +32,8 @@ bool signals_in_charge();
 // Sends what was deferred again and restores the mask. Handlers run before this returns; it may not return.
 void signals_deliver(ThreadContext& context);
 
+// Shows every arrival of a signal to `seen`, in its handler, before the program's own disposition takes
+// effect: the trampoline stands there whatever that is. null: no more. False: this signal cannot be watched.
+bool signal_watch(int signal, void (*seen)(int signal, const siginfo_t& info));
+
 }  // namespace portolan

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stretch of the library's own code that handlers of asynchronous signals must not run inside, because it
+// holds a lock that the handler may want: they are put off to its end, as in a trap. Traps may be made
+// inside. Not for waiting.
+#pragma once
+
+#include "traps/runtime.hpp"
+
+namespace portolan {
+
+class Section {
+ public:
+  Section();
+  ~Section();
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+ private:
+  ThreadContext& context_;
+  uint32_t outer_;
+};
+
+}  // namespace portolan
