@@ -112,7 +112,7 @@ TEST_F(UserExamples, RenderersGoWithTheirBrowser) {
 
 TEST_F(UserExamples, TheBrowserOutlivesARenderer) {
   const Domain domain;
-  Program browser(domain, kBrowser, {"--seconds", "2", "--clean"});
+  Program browser(domain, kBrowser, {"--seconds", "5", "--clean"});
   const std::vector<pid_t> renderers = renderers_of(browser.pid(), 2);
   if (renderers.size() != 2) GTEST_SKIP() << "this kernel does not list children";
   kill(renderers[0], SIGKILL);

@@ -219,7 +219,7 @@ class MakeSecondSubset : public Naming {
   }
   void trap() override {
     Name name;
-    bootstrap::subset(a.thread(), caller(a), Name{bp}, Name{requestor}, name);
+    answer(bootstrap::subset(a.thread(), caller(a), Name{bp}, Name{requestor}, name));
   }
   unsigned outcome(Judge& judge) override {
     const bool made = namespaces() == 3;

@@ -21,6 +21,7 @@ namespace portolan::proof {
 Geometry proof_geometry() {
   Geometry geometry = ipc::small_geometry();
   geometry.arena_size = 4 * kPage;
+  geometry.max_threads = 32;  // a dozen that sleep, and as many that meet them
   return geometry;
 }
 
