@@ -8,6 +8,7 @@
 #include <mach/mach_port.h>
 #include <mach/message.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -113,7 +114,7 @@ class TestDomain {
   void end_thread(TestTask& thread);
   Segment& segment() { return segment_; }
   // What the last trap answered that a task made here.
-  int last_answer = 0;
+  std::atomic<int> last_answer = 0;
   // Acts when a task is dead: what launchd does.
   Thread& launchd() { return launchd_; }
 
