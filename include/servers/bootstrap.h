@@ -40,6 +40,20 @@ PORTOLAN_EXPORT kern_return_t bootstrap_register(mach_port_t bp, char* service_n
 // Returns BOOTSTRAP_SUCCESS, BOOTSTRAP_UNKNOWN_SERVICE or BOOTSTRAP_NO_MEMORY.
 PORTOLAN_EXPORT kern_return_t bootstrap_look_up(mach_port_t bp, const char* service_name, mach_port_t* sp);
 
+// Declares a name for the caller's job (bootstrap 5.3): checks in, drops the receive right, looks up. Of use
+// through a server port of bootstrap_create_server; anybody else's port dies of it.
+// Produces one user reference of a send right in *sp, which may be MACH_PORT_DEAD. Does not block.
+// Returns what bootstrap_check_in or bootstrap_look_up returns.
+PORTOLAN_EXPORT kern_return_t bootstrap_create_service(mach_port_t bp, char* service_name, mach_port_t* sp);
+
+// Makes a job of a command, which launchd starts once nobody has a right to *server_port any more (bootstrap
+// 5.2): for a message to one of its services, or at once and again if on_demand is false. Calls through
+// *server_port are the job's. server_uid counts only where launchd runs as root.
+// Consumes nothing; produces one user reference of a send right in *server_port. Does not block.
+// Returns BOOTSTRAP_SUCCESS or BOOTSTRAP_NO_MEMORY, also for a command of nothing but blanks.
+PORTOLAN_EXPORT kern_return_t bootstrap_create_server(mach_port_t bp, char* server_cmd, uid_t server_uid,
+                                                      boolean_t on_demand, mach_port_t* server_port);
+
 // Makes a namespace inside this one; it lives as long as requestor_port does (bootstrap 5.7, 7).
 // Consumes nothing; produces one user reference of a send right in *subset_port. Does not block.
 // Returns BOOTSTRAP_SUCCESS; BOOTSTRAP_NOT_PRIVILEGED if requestor_port is null; BOOTSTRAP_NO_MEMORY if it

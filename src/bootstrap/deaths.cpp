@@ -4,10 +4,11 @@
 // then their own steps go on.
 //
 // If we die here: the port or the task is still at the head of the work list, and all of this may be done
-// again. Services and namespaces are found by going through their zones: there are few, and most deaths never
-// look.
+// again. Services are found by their chains, namespaces by going through their zone: there are few, and most
+// deaths never look.
 #include "bootstrap/table.hpp"
 #include "ipc/port.hpp"
+#include "segment/steps.hpp"
 #include "task/task.hpp"
 
 namespace portolan::bootstrap {
@@ -17,28 +18,64 @@ namespace {
 // In a dying task's flags: its names are gone.
 constexpr uint32_t kTaskNamesGone = 0x8000'0000;
 
-// Unbinds a service that `doomed` still says yes to, under the lock of its namespace. False: no memory.
+// The first of the services whose owner is this pid, in the row of the table that it shares with other pids.
 template <class Doomed>
-bool unbind_if(Thread& self, Handle<Service> handle, Doomed&& doomed) {
-  const Segment& segment = self.segment();
-  const Service& service = segment.at(handle);
-  // Without a lock the service is a guess; its namespace, too.
-  const Handle<Subset> home{service.subset};
-  if (!service.allocated() || !doomed(service) || !segment.plausible(ipc::kZoneSubset, home.index))
-    return true;
-  return transact(self, ipc::kDropNeeds, [&](Txn& txn) {
-           Locked<Subset> subset = txn.lock(home);
-           if (service.allocated() && service.subset == home.index && doomed(service))
-             unbind(txn, subset, handle);
-           return 0;
-         }) == 0;
+Handle<Service> first_of(Txn& txn, uint32_t pid, Doomed&& doomed) {
+  Steps steps(txn.segment(), ipc::kZoneService);
+  Handle<Service> walk{owners_row(txn, pid)};
+  while (walk && !doomed(txn.segment().at(walk))) {
+    steps.step();
+    walk.index = txn.segment().at(walk).owner_next;
+  }
+  return walk;
 }
 
+// Unbinds all services of a pid that `doomed` says yes to, one a transaction. False: no memory.
 template <class Doomed>
-bool unbind_all(Thread& self, Doomed&& doomed) {
-  const uint32_t end = self.segment().carved(ipc::kZoneService);
-  for (uint32_t i = 1; i < end; i++)
-    if (!unbind_if(self, Handle<Service>{i}, doomed)) return false;
+bool unbind_owned(Thread& self, uint32_t pid, Doomed&& doomed) {
+  for (bool more = true; more;) {
+    const int code = transact(self, ipc::kDropNeeds, [&](Txn& txn) {
+      txn.lock(owners_table(txn.segment()));
+      const Handle<Service> service = first_of(txn, pid, doomed);
+      more = static_cast<bool>(service);
+      if (!more) return 0;
+      Locked<Subset> subset = txn.lock(Handle<Subset>{txn.segment().at(service).subset});
+      unbind(txn, subset, service);
+      return 0;
+    });
+    if (code != 0) return false;
+  }
+  return true;
+}
+
+// Some service bound to this port: by its chain, or by a search where the port has none.
+Handle<Service> service_of(Txn& txn, const Locked<Port>& port) {
+  const Segment& segment = txn.segment();
+  if (port_has_chain(*port)) return {port->kobject};
+  for (uint32_t i = 1; i < segment.carved(ipc::kZoneService); i++) {
+    const Service& service = segment.at(Handle<Service>{i});
+    if (service.allocated() && service.port == port.handle().index) return {i};
+  }
+  return {};
+}
+
+// A service of a port that is dying goes, or gets a new port. False: no memory.
+bool unbind_from(Thread& self, Handle<Port> handle) {
+  for (bool more = true; more;) {
+    const int code = transact(self, kFindNeeds, [&](Txn& txn) {
+      Locked<Port> port = txn.lock(handle);
+      const Handle<Service> service = service_of(txn, port);
+      more = static_cast<bool>(service);
+      if (!more) return 0;
+      Locked<Subset> subset = txn.lock(Handle<Subset>{txn.segment().at(service).subset});
+      if (renews(txn.segment().at(service)) && subset->state == ipc::kPortActive)
+        renew(txn, service);
+      else
+        unbind(txn, subset, service);
+      return 0;
+    });
+    if (code != 0) return false;
+  }
   return true;
 }
 
@@ -59,7 +96,7 @@ bool work_step(Thread& self, uint32_t item) {
 
 bool port_gone(Thread& self, Handle<Port> handle) {
   Segment& segment = self.segment();
-  if (!unbind_all(self, [&](const Service& service) { return service.port == handle.index; })) return false;
+  if (!unbind_from(self, handle)) return false;
   const uint32_t end = segment.carved(ipc::kZoneSubset);
   for (uint32_t i = 1; i < end; i++) {
     const Subset& candidate = segment.at(Handle<Subset>{i});
@@ -89,7 +126,7 @@ bool owner_gone(Thread& self, Handle<Task> handle) {
   auto theirs = [&](const Service& service) {
     return service.owner_pid == pid && (service.owner == handle.index || !process_lives);
   };
-  if (ended && !unbind_all(self, theirs)) return false;
+  if (ended && !unbind_owned(self, pid, theirs)) return false;
   transact(self, Needs{}, [&](Txn& txn) {
     Locked<Task> locked = txn.lock(handle);
     txn.set(locked->flags, locked->flags | kTaskNamesGone);

@@ -6,9 +6,9 @@
 // Locks: the space's, the task's, the bootstrap port's, the Subset's, then the ports' of services. A Subset's
 // lock covers its services, its children list and its own cells.
 //
-//   B1: `services` counts the services in the buckets; each is in the bucket of its hash, and no name is
-//   there twice. B2: a service holds one send right to its port; the port is marked kPortNamed, so that its
-//   death finds the name. B3: every namespace but the root is in its parent's list of children exactly once,
+//   B1: `services` counts the services in the trees; each stands on the way of its hash, and no name is there
+//   twice. B2: a service holds one send right to its port; the port is marked kPortNamed, so that its death
+//   finds the name; it is in its owner's chain and, if the port is an ordinary one, in the port's. B3: every namespace but the root is in its parent's list of children exactly once,
 //   until it is taken down. B4: a namespace that lives, or is being taken down, has a bootstrap port that
 //   leads to it, and one reference on it.
 //
@@ -24,6 +24,7 @@
 
 namespace portolan::bootstrap {
 
+using ipc::Job;
 using ipc::Name;
 using ipc::Port;
 using ipc::Service;
@@ -31,9 +32,7 @@ using ipc::Space;
 using ipc::Subset;
 using ipc::Task;
 
-// The kernel object number of a bootstrap port, whose object is its Subset. Private: beyond Darwin's numbers
-// (ports 12), where a bootstrap port is an ordinary one.
-inline constexpr uint32_t kKobjectBootstrap = 0x80;
+using ipc::kKobjectBootstrap;
 // Set in a port's state when a service or a subset depends on it.
 inline constexpr uint32_t kPortNamed = 0x8000'0000;
 
@@ -64,13 +63,18 @@ bool reap_step(Thread& self, uint32_t item);
 // is none, and BOOTSTRAP_NO_MEMORY for a caller that is ending or a space without room, besides the codes
 // named here.
 
-// A new service, and its receive right under `name`. NOT_PRIVILEGED, SERVICE_ACTIVE.
-kern_return_t check_in(Thread& self, const Caller& caller, Name bp, const ServiceName& service, Name& name);
-// A send right from here or from an ancestor; MACH_PORT_DEAD if it dies meanwhile. UNKNOWN_SERVICE.
-kern_return_t look_up(Thread& self, const Caller& caller, Name bp, const ServiceName& service, Name& name);
-// Binds a send right that `port` names, which is copied. NOT_PRIVILEGED, SERVICE_ACTIVE,
-// MACH_SEND_INVALID_RIGHT.
-kern_return_t register_(Thread& self, const Caller& caller, Name bp, const ServiceName& service, Name port);
+// A new service, or one of the caller's that is idle, and its receive right under `name`. NOT_PRIVILEGED, SERVICE_ACTIVE.
+// BOOTSTRAP_STRICT_CHECKIN: one that is there only, or UNKNOWN_SERVICE. BOOTSTRAP_PER_PID_SERVICE: private.
+kern_return_t check_in(Thread& self, const Caller& caller, Name bp, const ServiceName& service,
+                       uint64_t flags, Name& name);
+// A send right from here or from an ancestor; MACH_PORT_DEAD if it dies meanwhile. UNKNOWN_SERVICE. `pid`: whose
+// private service, with BOOTSTRAP_PER_PID_SERVICE.
+kern_return_t look_up(Thread& self, const Caller& caller, Name bp, const ServiceName& service, uint32_t pid,
+                      uint64_t flags, Name& name);
+// Binds a send right that `port` names, which is copied; null takes back what is declared and idle.
+// NOT_PRIVILEGED, SERVICE_ACTIVE, MACH_SEND_INVALID_RIGHT.
+kern_return_t register_(Thread& self, const Caller& caller, Name bp, const ServiceName& service, Name port,
+                        uint64_t flags);
 // BOOTSTRAP_STATUS_*, from here or from an ancestor. UNKNOWN_SERVICE.
 kern_return_t status(Thread& self, const Caller& caller, Name bp, const ServiceName& service,
                      bootstrap_status_t& status);
@@ -79,6 +83,32 @@ kern_return_t status(Thread& self, const Caller& caller, Name bp, const ServiceN
 kern_return_t subset(Thread& self, const Caller& caller, Name bp, Name requestor, Name& name);
 // A send right to the port of the namespace above; of the root, to its own.
 kern_return_t parent(Thread& self, const Caller& caller, Name bp, Name& name);
+// To the port of the outermost namespace.
+kern_return_t root(Thread& self, const Caller& caller, Name bp, Name& name);
+// To the port of the `number`-th namespace below this one, newest first. NO_CHILDREN: there are fewer.
+struct Child {
+  Name port;
+  char name[ipc::kSubsetNameMax];
+};
+kern_return_t child(Thread& self, const Caller& caller, Name bp, unsigned number, Child& child);
+
+// Some of the services of this namespace, in no order: those at and after `cursor`, which moves on; `found` 0:
+// that was all. Private ones are passed over.
+struct Row {
+  char name[ipc::kServiceNameMax];
+  char owner[ipc::kServiceNameMax];  // a job's label, or what is made up for a process (bootstrap 2.2)
+  bootstrap_status_t status;
+};
+inline constexpr unsigned kRowsAtOnce = 16;
+kern_return_t list(Thread& self, const Caller& caller, Name bp, uint32_t& cursor, Row (&rows)[kRowsAtOnce],
+                   unsigned& found);
+
+// A job for a legacy server (bootstrap 5.2), and a send right to the port that stands for it.
+struct ServerCommand {
+  char text[ipc::kJobCommandMax];
+};
+kern_return_t create_server(Thread& self, const Caller& caller, Name bp, const ServerCommand& command,
+                            uint32_t uid, bool on_demand, Name& name);
 
 // -- deaths; Layers has them called
 

@@ -7,6 +7,9 @@
 #include "bootstrap/table.hpp"
 #include "ipc/port.hpp"
 #include "ipc/space.hpp"
+#include "segment/raw.hpp"
+#include "segment/steps.hpp"
+#include "segment/text.hpp"
 
 namespace portolan::bootstrap {
 
@@ -37,7 +40,7 @@ void leave_parent(Txn& txn, Locked<Subset>& parent, Locked<Subset>& subset) {
 }
 
 // With its bootstrap port, whose kernel object it is; no parent, no requestor.
-Handle<Subset> make(Txn& txn, uint32_t pid) {
+Handle<Subset> make(Txn& txn, uint32_t pid, const char (&name)[ipc::kSubsetNameMax]) {
   const Handle<Subset> handle = txn.allocate<Subset>();
   Subset& subset = txn.segment().at(handle);
   subset.link.init(0);
@@ -49,7 +52,22 @@ Handle<Subset> make(Txn& txn, uint32_t pid) {
     cell->init(0);
   subset.creator_pid.init(pid);
   for (Cell<uint32_t>& bucket : subset.buckets) bucket.init(0);
+  raw_copy(subset.name, name, sizeof subset.name);
   return handle;
+}
+
+// `<who>[<pid>].subset.<number>`: a job by its label, anybody else by the program; the number is the requestor
+// port's (bootstrap 5.7).
+void write_name(char (&name)[ipc::kSubsetNameMax], const Segment& segment, const Owner& owner,
+                uint32_t requestor) {
+  const char* who = segment.at(owner.task).program;
+  if (owner.job) {
+    who = segment.at(owner.job).label;
+  } else if (const char* slash = strrchr(who, '/')) {
+    who = slash + 1;
+  }
+  memset(name, 0, sizeof name);
+  Text(name) << who << "[" << uint64_t{owner.pid} << "].subset." << uint64_t{requestor};
 }
 
 // Something to be undone; false when only the namespace itself and its port are left.
@@ -64,11 +82,17 @@ bool take_down_some(Txn& txn, Locked<Subset>& subset) {
     return true;
   }
   if (subset->services != 0) {
-    for (Cell<uint32_t>& bucket : subset->buckets) {
-      if (bucket == 0) continue;
-      unbind(txn, subset, Handle<Service>{bucket});
-      return true;
-    }
+    undeclare(txn, subset, tree_any(txn, subset));
+    return true;
+  }
+  if (Handle<Job> job = job_in(txn.segment(), subset.handle())) {
+    Locked<Job> orphan = txn.lock(job);
+    if (orphan->subset != subset.handle().index) return true;
+    // launchd stops it, and removes it then.
+    txn.set(orphan->subset, 0);
+    txn.set(orphan->state, ipc::kJobRemoving);
+    txn.self().rings = true;
+    return true;
   }
   if (subset->requestor != 0) {
     Locked<Port> requestor = txn.lock(Handle<Port>{subset->requestor});
@@ -87,9 +111,17 @@ bool take_down_some(Txn& txn, Locked<Subset>& subset) {
 }  // namespace
 
 kern_return_t make_root(Thread& self) {
-  return transact(self, Needs{}.with<Subset>().with<Port>(), [&](Txn& txn) {
+  return transact(self, Needs{}.with<Subset>().with<Port>().with<ipc::Data>(), [&](Txn& txn) {
     Cell<uint32_t>& root = txn.segment().header().roots[ipc::kRootBootstrap];
-    if (root == 0) txn.set(root, make(txn, 0).index);
+    if (root != 0) return KERN_SUCCESS;
+    static constexpr char kName[ipc::kSubsetNameMax] = "System";
+    txn.set(root, make(txn, 0, kName).index);
+    const Handle<ipc::Data> owners = txn.allocate<ipc::Data>();
+    ipc::Data& table = txn.segment().at(owners);
+    table.link.init(0);
+    table.used.init(0);
+    raw_clear(table.bytes, sizeof table.bytes);
+    txn.set(txn.segment().header().roots[ipc::kRootOwners], owners.index);
     return KERN_SUCCESS;
   });
 }
@@ -98,9 +130,9 @@ kern_return_t subset(Thread& self, const Caller& caller, Name bp, Name requestor
   const Needs needs = kGiveNeeds.with<ipc::Kmsg>(2).with<Subset>().with<Port>();
   const kern_return_t code =
       with_space(self, caller, needs, [&](Txn& txn, Locked<Space>& space) -> kern_return_t {
-        uint32_t pid = 0;
+        Owner owner;
         Locked<Subset> above;
-        const kern_return_t entered = enter(txn, space, bp, above);
+        const kern_return_t entered = enter(txn, space, bp, above, owner);
         if (entered != KERN_SUCCESS) return entered;
         ipc::NakedRight right{requestor.value == MACH_PORT_DEAD ? ipc::kRightDead : ipc::kRightNull, 0};
         if (requestor.valid()) {
@@ -109,7 +141,7 @@ kern_return_t subset(Thread& self, const Caller& caller, Name bp, Name requestor
               ipc::right_copyin(txn, space, *entry, MACH_MSG_TYPE_COPY_SEND, right) != KERN_SUCCESS)
             return MACH_SEND_INVALID_RIGHT;
         }
-        if (!can_own(txn, caller, pid)) return BOOTSTRAP_NO_MEMORY;
+        if (!can_own(txn, caller, above, owner)) return BOOTSTRAP_NO_MEMORY;
         if (above->state != ipc::kPortActive) return BOOTSTRAP_UNKNOWN_SERVICE;
         if (above->depth >= kDepthMost) return BOOTSTRAP_NO_MEMORY;
         if (right.port == ipc::kRightNull) return BOOTSTRAP_NOT_PRIVILEGED;
@@ -117,7 +149,9 @@ kern_return_t subset(Thread& self, const Caller& caller, Name bp, Name requestor
         Locked<Port> lifeline = txn.lock(Handle<Port>{right.port});
         if (!lifeline->active()) return BOOTSTRAP_NO_MEMORY;
         mark_named(txn, lifeline);
-        const Handle<Subset> fresh = make(txn, pid);
+        char text[ipc::kSubsetNameMax];
+        write_name(text, txn.segment(), owner, right.port);
+        const Handle<Subset> fresh = make(txn, owner.pid, text);
         Subset& made = txn.segment().at(fresh);
         made.parent.init(above.handle().index);
         made.depth.init(above->depth + 1);
@@ -131,23 +165,53 @@ kern_return_t subset(Thread& self, const Caller& caller, Name bp, Name requestor
   return code;
 }
 
-kern_return_t parent(Thread& self, const Caller& caller, Name bp, Name& out) {
+namespace {
+
+// A send right to the port of the namespace that `choose` names, seen from the one that `bp` leads to.
+template <class Choose>
+kern_return_t give_namespace(Thread& self, const Caller& caller, Name bp, Name& out, Choose&& choose) {
   const kern_return_t code =
       with_space(self, caller, kGiveNeeds, [&](Txn& txn, Locked<Space>& space) -> kern_return_t {
-        uint32_t pid = 0;
+        Owner owner;
         Locked<Subset> here;
-        const kern_return_t entered = enter(txn, space, bp, here);
+        const kern_return_t entered = enter(txn, space, bp, here, owner);
         if (entered != KERN_SUCCESS) return entered;
-        if (!can_own(txn, caller, pid)) return BOOTSTRAP_NO_MEMORY;
-        // The parent cannot go while we hold its child's lock, and neither can its port.
-        const Handle<Subset> above = here->parent != 0 ? Handle<Subset>{here->parent} : here.handle();
-        const Handle<Port> target{txn.segment().at(above).port};
+        if (!can_own(txn, caller, here, owner)) return BOOTSTRAP_NO_MEMORY;
+        const Handle<Subset> chosen = choose(txn, here);
+        if (!chosen) return BOOTSTRAP_NO_CHILDREN;
+        const Handle<Port> target{txn.segment().at(chosen).port};
         Locked<Port> port = txn.lock(target);
         ipc::send_right_make(txn, port);
         return give(txn, space, {target.index, MACH_MSG_TYPE_PORT_SEND}, out);
       });
   settle(self);
   return code;
+}
+
+}  // namespace
+
+kern_return_t parent(Thread& self, const Caller& caller, Name bp, Name& out) {
+  // The parent cannot go while we hold its child's lock, and neither can its port.
+  return give_namespace(self, caller, bp, out, [](Txn&, Locked<Subset>& here) {
+    return here->parent != 0 ? Handle<Subset>{here->parent} : here.handle();
+  });
+}
+
+kern_return_t root(Thread& self, const Caller& caller, Name bp, Name& out) {
+  return give_namespace(self, caller, bp, out, [](Txn& txn, Locked<Subset>&) {
+    return Handle<Subset>{txn.segment().header().roots[ipc::kRootBootstrap]};
+  });
+}
+
+kern_return_t child(Thread& self, const Caller& caller, Name bp, unsigned number, Child& out) {
+  return give_namespace(self, caller, bp, out.port, [&](Txn& txn, Locked<Subset>& here) {
+    // A list of siblings belongs to the lock of their parent.
+    Steps steps(txn.segment(), ipc::kZoneSubset);
+    Handle<Subset> walk{here->children};
+    for (unsigned i = 0; walk && i < number; i++, steps.step()) walk.index = txn.segment().at(walk).sibling;
+    if (walk) memcpy(out.name, txn.segment().at(walk).name, sizeof out.name);
+    return walk;
+  });
 }
 
 bool subset_reap_step(Thread& self, Handle<Subset> handle) {

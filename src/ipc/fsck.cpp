@@ -42,15 +42,18 @@ constexpr Invariant kInvariants[] = {
     {"T1", "a task's ports and space exist; its special and registered ports count one send right each"},
     {"T2", "a task does not count more threads than name it"},
     {"X1", "a receive right in transit knows where it goes, and does not travel in a circle"},
-    {"B1", "a namespace counts its services, each in the bucket of its hash, no name twice"},
+    {"B1", "a namespace counts its services, each on the way of its hash, no name twice"},
+    {"B2", "a service is in its owner's chain, and known to its port if that is an ordinary one"},
     {"B3", "every namespace but the root is in its parent's list, or is being taken down"},
+    {"J1", "a job lives or is being removed"},
+    {"J2", "a job's own services are in its chain, and its namespace exists"},
     {"E3", "every allocated element can be reached"},
 };
 
 constexpr const char* zone_name(unsigned zone) {
   constexpr const char* kNames[] = {"element", "task",        "space",  "port",    "port set",
                                     "link",    "message",     "data",   "service", "namespace",
-                                    "site",    "acquisition", "module", "request"};
+                                    "site",    "acquisition", "module", "request", "job"};
   return zone < std::size(kNames) ? kNames[zone] : kNames[0];
 }
 
@@ -73,6 +76,8 @@ constexpr const char* zone_id(unsigned zone) {
       return "B3";
     case kZoneRequest:
       return "R1";
+    case kZoneJob:
+      return "J1";
     default:
       return "E3";
   }

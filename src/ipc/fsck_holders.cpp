@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// fsck: what holds rights without being a space or a message: tasks, threads, work lists, namespaces; and the
-// sites.
+// fsck: what holds rights without being a space or a message: tasks, threads, work lists; and the sites.
 #include <string.h>
 
 #include <algorithm>
@@ -155,44 +154,6 @@ void Walk::walk_work(uint32_t slot) {
         break;
     }
     item = segment_.element(zone, index).work;
-  }
-}
-
-void Walk::walk_namespaces() {
-  const uint32_t root = segment_.header().roots[kRootBootstrap];
-  if (root != 0) reach<Subset>(root, "B3", "the root", 0);
-  for (uint32_t i = 1; i < carved_[kZoneSubset]; i++) {
-    if (!exists<Subset>(i)) continue;
-    const Subset& subset = at<Subset>(i);
-    if (subset.port != 0) add_kernel(subset.port, {Holder::kKernel});
-    if (subset.requestor != 0) add_send(subset.requestor, {Holder::kNamespace, i});
-    uint32_t before = 0;
-    for (uint32_t child = subset.children; child != 0; child = at<Subset>(child).sibling) {
-      if (!reach<Subset>(child, "B3", "the children of namespace", i)) break;
-      if (at<Subset>(child).parent != i || at<Subset>(child).link != before)
-        report_.add("B3", "namespace ", child, " is a child of ", i, ", but says otherwise");
-      before = child;
-    }
-    uint32_t services = 0;
-    for (uint32_t bucket = 0; bucket < kNameBuckets; bucket++) {
-      const uint32_t first = subset.buckets[bucket];
-      for (uint32_t walk = first; walk != 0; walk = at<Service>(walk).next) {
-        if (!reach<Service>(walk, "B1", "namespace", i)) break;
-        const Service& service = at<Service>(walk);
-        services++;
-        add_send(service.port, {Holder::kNamespace, i});
-        if (service.subset != i || service.hash % kNameBuckets != bucket)
-          report_.add("B1", "service ", walk, " is in a bucket of namespace ", i,
-                      " where it does not belong");
-        uint32_t steps = 0;
-        for (uint32_t other = first; other != walk && steps < 64; other = at<Service>(other).next, steps++)
-          if (at<Service>(other).hash == service.hash &&
-              memcmp(at<Service>(other).name, service.name, kServiceNameMax) == 0)
-            report_.add("B1", "services ", other, " and ", walk, " of namespace ", i, " have one name");
-      }
-    }
-    if (services != subset.services)
-      report_.add("B1", "namespace ", i, " counts ", subset.services.get(), " services, but has ", services);
   }
 }
 

@@ -89,6 +89,10 @@ class Walk {
   void walk_hold(uint32_t slot, const Hold& hold);
   void walk_work(uint32_t slot);
   void walk_namespaces();
+  void walk_tree(uint32_t subset, uint32_t bucket, uint32_t root, uint32_t& services);
+  void walk_service(uint32_t service, uint32_t subset);
+  void walk_chains();
+  void walk_chain(uint32_t head, const char* whose, uint32_t job, uint32_t row);
   void walk_sites();
 
   // -- spaces (fsck_spaces.cpp)
@@ -128,6 +132,7 @@ class Walk {
   std::vector<uint8_t> request_named_;  // 1: by an entry; 2: listed on its port, too
   std::vector<uint8_t> link_in_set_;
   std::vector<uint8_t> frame_listed_;
+  std::vector<uint8_t> service_chained_;  // by its owner
   std::vector<uint32_t> task_threads_;
   std::vector<uint32_t> task_semaphores_;
 };

@@ -159,6 +159,7 @@ Geometry default_geometry() {
   zone<Acquisition>(g, 1u << 22, 16);
   zone<Module>(g, 1u << 12, 2);
   zone<Request>(g, 1u << 20, 8);
+  zone<Job>(g, 1u << 13, 2);
   g.max_threads = 16384;
   g.arena_zone = kZoneSpace;
   g.arena_size = (arena_for(kTableMax) / static_cast<uint32_t>(kPage) + 2) * static_cast<uint32_t>(kPage);
@@ -181,6 +182,7 @@ Geometry small_geometry() {
   zone<Acquisition>(g, 128, 4);
   zone<Module>(g, 16, 2);
   zone<Request>(g, 64, 2);
+  zone<Job>(g, 8, 2);
   g.max_threads = 24;
   g.arena_zone = kZoneSpace;
   g.arena_size = (arena_for(1024) / static_cast<uint32_t>(kPage) + 1) * static_cast<uint32_t>(kPage);

@@ -75,7 +75,7 @@ kern_return_t ask_port_destroyed(Txn& txn, Locked<Space>& space, const Ask& ask)
   const kern_return_t code = lookup_receive(txn, space, ask.name, entry, port);
   if (code != KERN_SUCCESS) return code;
   if (port->kobject_type != 0) return KERN_INVALID_RIGHT;
-  if (port->port_destroyed != 0) return KERN_FAILURE;
+  if (port_survives(*port)) return KERN_FAILURE;  // a declared service's one request is launchd's
   if (ask.notify == kRightNull) return KERN_SUCCESS;
   registered(txn, ask);
   txn.set(port->port_destroyed, keep_message(txn, kKmsgPortDestroyed, ask.notify).index);

@@ -199,6 +199,7 @@ void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, SlotFrom slo
   else
     txn.set(txn.segment().at(Handle<Kmsg>{tail}).link, handle.index);
   txn.set(port->queue_tail, handle.index);
+  if (port->is(kPortAtHome)) txn.self().rings = true;  // launchd starts whose service it is
   uint32_t walk = port->links;
   for (unsigned i = 0; walk != 0; i++) {
     if (i == kSetsAtOnce) {
@@ -346,6 +347,7 @@ void settle_ports(Thread& self) {
 }
 
 void port_settle(Thread& self, Handle<Port> handle) {
+  port_clear_at_home(self, handle);
   bool more = true;
   for (unsigned batch = 0; more; batch++) {
     transact(self, Needs{}, [&](Txn& txn) {

@@ -30,6 +30,7 @@ enum Zone : unsigned {
   kZoneAcquisition,
   kZoneModule,
   kZoneRequest,
+  kZoneJob,
 };
 
 struct Task;
@@ -40,6 +41,9 @@ struct Link;
 struct Kmsg;
 struct Data;
 struct Request;
+struct Service;
+struct Subset;
+struct Job;
 
 struct Name {
   mach_port_name_t value = MACH_PORT_NULL;
@@ -128,16 +132,20 @@ enum PortFlags : uint32_t {
   kPortTempOwner = 0x200,
   kPortImpDonation = 0x400,
   kPortSpPending = 0x800,  // armed send-possible requests are being fired
-  kPortBootstrapHome =
-      0x1000,  // the receive right belongs to the bootstrap namespace while its service is idle
+  kPortAtHome = 0x1000,     // the receive right is the namespace's: a declared service that nobody holds
+  kPortComesHome = 0x2000,  // whoever loses the receive right brings it home
 };
+
+// Kernel object numbers of the bootstrap layer. Private: beyond Darwin's, where these are ordinary ports.
+inline constexpr uint32_t kKobjectBootstrap = 0x80;  // its object is a Subset
+inline constexpr uint32_t kKobjectJob = 0x81;        // stands for its Job, whoever uses it
 
 //   P1: `refs` equals the holders: entries, rights in messages, requests that watch it from the kernel,
 //   holds. P3: `srights` equals the naked send rights: entries with SEND, rights in messages, kernel holders.
 //   P4: `sorights` equals the send-once rights, those registered for notifications included.
 //   P5: `msgcount` is the queue's length plus the slots promised to woken senders.
 //   P6: an active port's `receiver` holds RECEIVE under `receiver_name`, or it is in transit, or the
-//   kernel's. P7: a dead port has no queue, no waiters, no links, no requests.
+//   kernel's, or at home in a namespace. P7: a dead port has no queue, no waiters, no links, no requests.
 // All cells belong to the port's lock. What every message changes is on the first line, what it reads on the
 // second.
 struct Port : Element {
@@ -156,7 +164,7 @@ struct Port : Element {
   Cell<uint32_t> links;                         // Link: set memberships, in the order of joining
   Cell<uint32_t> armed;                         // send-possible requests that fire at the next receive
   Cell<uint32_t> kobject_type;                  // ports 12; 0: an ordinary port
-  Cell<uint32_t> kobject;                       // element of the object behind it
+  Cell<uint32_t> kobject;  // element of the object behind it; of an ordinary port: the first Service it has
   Cell<uint32_t> requests, requests_tail;       // Request: armed ones, then the others, oldest first
   Cell<uint32_t> request_count, request_slots;  // live now; slots of the table as reported (ports 7.15)
   Cell<uint32_t> no_senders, port_destroyed;    // Kmsg kept for the notification, its `local` the notify port
@@ -318,6 +326,7 @@ struct Task : Element {
   Cell<uint64_t> joined_ns;   // CLOCK_MONOTONIC
   Hint<uint32_t> sleeping_pad;
   Cell<uint32_t> semaphores;  // that it owns
+  Cell<uint32_t> job;         // Job whose process it was at birth, 0: none
   char program[64];           // for people; written before the task is live
 };
 enum TaskFlags : uint32_t {
@@ -331,21 +340,33 @@ enum TaskFlags : uint32_t {
 // ------------------------------------------------------------------------------------------------- bootstrap
 
 inline constexpr uint32_t kServiceNameMax = 128;
+inline constexpr unsigned kServiceFan = 4;
 
-// A name bound in one namespace. Belongs to the lock of its Subset.
+// A name bound in one namespace. The owner's chain belongs to the lock of its Job or of the table of owners,
+// the port's chain to its port's; all else to the lock of its Subset.
 struct Service : Element {
   Cell<uint32_t> subset;
-  Cell<uint32_t> next;       // in its bucket
-  Cell<uint32_t> port;       // one send right held by the namespace
-  Cell<uint32_t> owner;      // Task index …
-  Cell<uint32_t> owner_pid;  // … and pid
-  Cell<uint32_t> flags;      // ServiceFlags
+  Cell<uint32_t> below[kServiceFan];  // subtrees, by the next bits of the hash
+  Cell<uint32_t> port;                // one send right held by the namespace
+  Cell<uint32_t> port_next;           // next service of the same ordinary port
+  Cell<uint32_t> owner;               // Task index …
+  Cell<uint32_t> owner_pid;           // … and pid; 0 for a job's own
+  Cell<uint32_t> job;                 // Job of the process that bound it, 0: none
+  Cell<uint32_t> owner_next, owner_prev;
+  Cell<uint32_t> flags;  // ServiceFlags
   Cell<uint64_t> hash;
   char name[kServiceNameMax];  // written before the service is bound
 };
-enum ServiceFlags : uint32_t { kServiceActive = 1, kServiceDeclared = 2, kServiceRegistered = 4 };
+enum ServiceFlags : uint32_t {
+  kServiceDeclared = 1,    // the job's own, and active unless its port is at home
+  kServiceRegistered = 2,  // bound by register
+  kServiceHides = 4,       // not to be found while at home (HideUntilCheckIn)
+  kServiceResets = 8,      // its port dies with its holder and is made anew (ResetAtClose)
+  kServicePerPid = 16,     // private to its process (PER_PID_SERVICE)
+};
 
 inline constexpr unsigned kNameBuckets = 256;
+inline constexpr unsigned kSubsetNameMax = 128;
 
 // One namespace: the root or a subset.
 struct Subset : Element {
@@ -356,8 +377,36 @@ struct Subset : Element {
   Cell<uint32_t> requestor;  // Port, one send right
   Cell<uint32_t> children, sibling;
   Cell<uint32_t> creator_pid;
-  Cell<uint32_t> services;  // count
-  Cell<uint32_t> buckets[kNameBuckets];
+  Cell<uint32_t> services;               // count
+  Cell<uint32_t> buckets[kNameBuckets];  // trees of services
+  char name[kSubsetNameMax];             // written before it is linked
+};
+
+inline constexpr unsigned kJobLabelMax = 256, kJobCommandMax = 512;
+
+// A program that launchd runs, as an owner of services: src/bootstrap/job.hpp. Found by its state, as tasks
+// are.
+struct Job : Element {
+  Cell<uint32_t> state;     // JobState
+  Cell<uint32_t> flags;     // JobFlags
+  Cell<uint32_t> subset;    // where its services are; 0: that fell
+  Cell<uint32_t> services;  // first of its chain
+  Cell<uint32_t> pid;       // 0: not running
+  Cell<uint32_t> status;    // of the last run, as wait(2) has it
+  Cell<uint32_t> runs;
+  Cell<uint32_t> port;  // its server port, receive right the kernel's; 0: none
+  Cell<uint32_t> uid;   // asked for by who made it
+  uint32_t pad;
+  Cell<uint64_t> process_start;  // of `pid`, from /proc
+  Cell<uint64_t> started_ns;     // CLOCK_MONOTONIC; 0: never
+  char label[kJobLabelMax];      // both written before it is live
+  char command[kJobCommandMax];  // of a legacy server
+};
+enum JobState : uint32_t { kJobFree, kJobLive, kJobRemoving };
+enum JobFlags : uint32_t {
+  kJobKeepAlive = 1,  // not on demand: its idle services are inactive
+  kJobServer = 2,     // made by create_server
+  kJobCheckedIn = 4,  // its process has checked in since it was started
 };
 
 // ------------------------------------------------------------------------------------------------------
@@ -403,6 +452,7 @@ enum Root : unsigned {
   kRootSites,       // Data chunk used as a hash table of Site
   kRootModules,     // first Module
   kRootModuleLock,  // unused element that lends its lock
+  kRootOwners,      // Data chunk used as a hash table of Service, by the owner's pid
 };
 
 // What a frame waits for, or was granted and has not yet taken.
@@ -451,5 +501,6 @@ PORTOLAN_ZONE(Site, kZoneSite);
 PORTOLAN_ZONE(Acquisition, kZoneAcquisition);
 PORTOLAN_ZONE(Module, kZoneModule);
 PORTOLAN_ZONE(Request, kZoneRequest);
+PORTOLAN_ZONE(Job, kZoneJob);
 #undef PORTOLAN_ZONE
 }  // namespace portolan

@@ -70,6 +70,7 @@ void send_once_right_make(Txn& txn, Locked<Port>& port) {
 void send_right_drop_count(Txn& txn, Locked<Port>& port, When when) {
   txn.add(port->srights, static_cast<uint32_t>(-1));
   if (port->srights != 0 || !port->active()) return;
+  if (port->kobject_type == kKobjectJob) txn.self().rings = true;  // it may be launched now
   if (port->kobject_type == IKOT_SEMAPHORE) {
     port_destroy(txn, port);  // nobody can name it any more
     return;
@@ -114,6 +115,17 @@ void port_clear_some(Thread& self, Ref<Port> ref) {
   });
 }
 
+void port_clear_at_home(Thread& self, Handle<Port> handle) {
+  for (bool more = true; more;) {
+    transact(self, Needs{}, [&](Txn& txn) {
+      Locked<Port> port = txn.lock(handle);
+      more = port->active() && port->is(kPortAtHome) && !port_is_clear(*port);
+      if (more && mqueue_wake_receivers(txn, port, kWaitersAtOnce)) links_remove(txn, port, kSetsAtOnce);
+      return 0;
+    });
+  }
+}
+
 void port_clear_receiver(Txn& txn, Locked<Port>& port, bool moving) {
   mqueue_wake_receivers(txn, port, kWaitersAtOnce);
   links_remove(txn, port, kSetsAtOnce);
@@ -136,7 +148,17 @@ uint32_t receivers_pid(const Segment& segment, const Port& port) {
 
 }  // namespace
 
+// To the namespace that declared its service, with its queue (bootstrap 6). Receivers and sets that are too
+// many for one transaction are left to port_settle.
+static void port_go_home(Txn& txn, Locked<Port>& port) {
+  if (!port_clear_fits(txn, port)) port_settle_later(txn, port);
+  port_clear_receiver(txn, port, true);
+  txn.set(port->state, port->state | kPortAtHome);
+  txn.self().rings = true;
+}
+
 void port_destroy(Txn& txn, Locked<Port>& port) {
+  if (port->is(kPortComesHome)) return port_go_home(txn, port);
   const Handle<Kmsg> kept{port->port_destroyed};
   if (kept) {
     // The port lives on, in limbo, until the notification that carries it is sent or destroyed.

@@ -38,16 +38,23 @@ inline constexpr Needs kDropNeeds = Needs{}.with<Kmsg>(1);
 bool port_clear_fits(Txn& txn, const Locked<Port>& port);
 void port_clear_some(Thread& self, Ref<Port> port);
 void port_clear_receiver(Txn& txn, Locked<Port>& port, bool moving);
+// Nobody waits on it, and it is in no set.
+inline bool port_is_clear(const Port& port) { return port.receiver_head == 0 && port.links == 0; }
+// What one transaction left of that on a port that came home.
+void port_clear_at_home(Thread& self, Handle<Port> port);
 // "In transit": where a moved receive right is going. Under the transit lock alone, so that the walk that
 // looks for a circle sees a still picture (ports 11). The destination is `dest`; true: circular, and nothing
 // was noted.
 bool transit_begin(Txn& txn, Locked<Port>& port, Handle<Port> dest);
 void transit_end(Txn& txn, Locked<Port>& port);
 
-// The receive right is destroyed. With a port-destroyed request the port lives on and travels in the
-// notification; otherwise it starts dying: it is inactive from here on, the rest is done on the thread's work
-// list. Consumes the caller's reference that stood for the receive right. Needs: kDropNeeds.
+// The receive right is destroyed. A declared service's goes home; with a port-destroyed request the port lives
+// on and travels in the notification; otherwise it starts dying: it is inactive from here on, the rest is done
+// on the thread's work list. Consumes the caller's reference that stood for the receive right. Needs:
+// kDropNeeds.
 void port_destroy(Txn& txn, Locked<Port>& port);
+// Would it live on?
+inline bool port_survives(const Port& port) { return port.port_destroyed != 0 || port.is(kPortComesHome); }
 // One step of a dying port at the head of the work list; false: no memory now.
 bool port_reap_step(Thread& self, Handle<Port> port);
 

@@ -359,7 +359,7 @@ void right_terminate(Txn& txn, Locked<Space>& space, Entry& entry) {
 
 // The receive right of a name that also has SEND goes: what is left under the name (ports 7.8).
 static void leave_after_receive(Txn& txn, Locked<Space>& space, Entry& entry, Locked<Port>& port) {
-  if (port->port_destroyed != 0) {
+  if (port_survives(*port)) {
     port_reference(txn, port);
     set_type(txn, entry, kTypeSend);
     hash_insert(txn, space, entry);

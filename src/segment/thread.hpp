@@ -44,6 +44,7 @@ class Thread {
 
   bool left_in_hand = false;  // a right could not be put away for want of memory: ipc::put_away
   bool to_settle = false;     // the transaction left something for UpperLayers::after_transaction
+  bool rings = false;         // launchd is to look: paid with the wakes. It looks anyway when we die before
   SpinState spin;
 
   // A word of this process that a signal handler changes: a wait that is interruptible ends then. It is

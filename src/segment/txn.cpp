@@ -281,6 +281,10 @@ int run_transaction(Thread& self, const Needs& needs, int (*body)(void*, Txn&), 
   }
   const int code = run_section(self, body, context);
   if (self.slot().owed_count != 0) pay_wakes(self);
+  if (self.rings) {
+    self.rings = false;
+    ring_launchd(self.segment());
+  }
   if (self.to_settle) {
     self.to_settle = false;
     self.segment().upper->after_transaction(self);
@@ -297,6 +301,11 @@ void pay_wakes(Thread& self) {
   for (uint32_t i = 0; i < owed; i++) wake_frame(self.segment(), slot.owed[i], Payer::debtor);
   crash_fence();
   slot.owed_count.init(0);
+}
+
+void ring_launchd(Segment& segment) {
+  segment.header().deaths.fetch_add(1);
+  futex_wake(segment.header().deaths.address(), 1);
 }
 
 void settle(Thread& self) {

@@ -204,5 +204,7 @@ int section(Thread& self, Body&& body) {
 // Pays what is owed: wakes, and the work list. Called with no lock held.
 void pay_wakes(Thread& self);
 void settle(Thread& self);
+// launchd is to look at everything anew. A transaction asks for it by Thread::rings.
+void ring_launchd(Segment& segment);
 
 }  // namespace portolan

@@ -27,7 +27,7 @@ Handle<Task> blank(Txn& txn) {
   crash_fence();
   for (Cell<uint32_t>* cell :
        {&task.link, &task.work, &task.space, &task.port, &task.name_port, &task.parent, &task.threads,
-        &task.embryo_next, &task.flags, &task.semaphores, &task.credentials.uid, &task.credentials.gid,
+        &task.embryo_next, &task.flags, &task.semaphores, &task.job, &task.credentials.uid, &task.credentials.gid,
         &task.credentials.ruid, &task.credentials.rgid, &task.credentials.pid, &task.credentials.pid_version})
     cell->init(0);
   for (Cell<uint32_t>& port : task.special) port.init(kRightNull);
@@ -39,8 +39,26 @@ Handle<Task> blank(Txn& txn) {
   return handle;
 }
 
-// What a child gets of its parent's (tasks 1.2). The first task of a domain gets the root namespace.
-void inherit(Txn& txn, Task& child, Target<Task> from) {
+// The job that launchd made this process for: noted there before the process was let go (bootstrap 9.1).
+Handle<ipc::Job> job_of(const Segment& segment, const ProcessFacts& facts) {
+  for (uint32_t i = 1; i < segment.carved(ipc::kZoneJob); i++) {
+    const ipc::Job& job = segment.at(Handle<ipc::Job>{i});
+    if (job.state == ipc::kJobLive && job.pid == facts.pid && job.process_start == facts.start_time)
+      return {i};
+  }
+  return {};
+}
+
+// Where a task begins that inherits from nobody: in its job's namespace, or the root.
+Handle<ipc::Subset> first_namespace(Txn& txn, Handle<ipc::Job> job) {
+  const uint32_t root = txn.segment().header().roots[ipc::kRootBootstrap];
+  if (!job) return {root};
+  const uint32_t home = txn.lock(job)->subset;
+  return {home != 0 ? home : root};
+}
+
+// What a child gets of its parent's (tasks 1.2).
+void inherit(Txn& txn, Task& child, Target<Task> from, Handle<ipc::Job> job = {}) {
   if (from) {
     Locked<Task> parent = txn.lock(from);
     if (parent->state == ipc::kTaskLive) {
@@ -52,8 +70,8 @@ void inherit(Txn& txn, Task& child, Target<Task> from) {
       return;
     }
   }
-  const Handle<ipc::Subset> root{txn.segment().header().roots[ipc::kRootBootstrap]};
-  if (root) txn.set(child.special[kBootstrap], make_held(txn, Handle<Port>{txn.segment().at(root).port}));
+  const Handle<ipc::Subset> home = first_namespace(txn, job);
+  if (home) txn.set(child.special[kBootstrap], make_held(txn, Handle<Port>{txn.segment().at(home).port}));
 }
 
 void stamp(Txn& txn, Task& task, const ProcessFacts& facts) {
@@ -84,6 +102,7 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
                           Handle<Task>& result) {
   if (!ipc::space_reserve(self)) return KERN_RESOURCE_SHORTAGE;
   const uint64_t now = monotonic_ns();
+  const Handle<ipc::Job> job = job_of(self.segment(), facts);
   const bool may_claim = plausible(self, from.embryo) && from.nonce != 0;
   return transact(self, Needs{}.with<Task>().with<Space>().with<Port>(), [&](Txn& txn) {
     Handle<Task> handle;
@@ -93,7 +112,7 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
     }
     if (!handle) {
       handle = blank(txn);
-      inherit(txn, txn.segment().at(handle), from.parent);
+      inherit(txn, txn.segment().at(handle), from.parent, job);
     }
     Task& task = txn.segment().at(handle);
     stamp(txn, task, facts);
@@ -102,6 +121,7 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
     txn.set(task.space, ipc::space_make(txn, handle, seed).index);
     txn.set(task.port, ipc::kobject_port_make(txn, kTaskControl, handle.index).index);
     txn.set(task.nonce, 0);
+    txn.set(task.job, job.index);
     txn.set(task.joined_ns, now);
     txn.set(task.state, ipc::kTaskLive);
     result = handle;

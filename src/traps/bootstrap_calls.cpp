@@ -6,98 +6,64 @@
 // `bp` that leads to a program's own port is to be asked by messages, which comes later: until then it is
 // KERN_NOT_SUPPORTED.
 #include <mach/mach_error.h>
-#include <servers/bootstrap.h>
+#include <servers/bootstrap_priv.h>
 
-#include <algorithm>
-
-#include "bootstrap/namespace.hpp"
 #include "ipc/mach_port.hpp"
-#include "traps/trap.hpp"
-#include "vm/own_memory.hpp"
-
-namespace portolan {
-namespace {
-
-class BootstrapCall {
- public:
-  explicit BootstrapCall(mach_port_t port) : bp{port}, memory_(memory_of(trap_)) {}
-
-  bool ok() const { return trap_.ok(); }
-  Thread& thread() const { return trap_.thread(); }
-  bootstrap::Caller caller() const { return {trap_.task(), trap_.space()}; }
-
-  // As much of a string as counts, never a byte behind its end, which may be the end of memory.
-  bool load_name(const char* text) {
-    char bytes[ipc::kServiceNameMax] = {};
-    size_t length = 0;
-    while (length < sizeof bytes - 1) {
-      const auto at = reinterpret_cast<uint64_t>(text) + length;
-      const size_t part = std::min<size_t>(sizeof bytes - 1 - length, kPage - at % kPage);
-      if (!memory_.copy_in(bytes + length, at, part)) return false;
-      const size_t used = strnlen(bytes + length, part);
-      length += used;
-      if (used < part) break;
-    }
-    name = bootstrap::ServiceName(bytes, length);
-    return true;
-  }
-
-  template <class T>
-  kern_return_t finish(kern_return_t code, T* to, T value) {
-    if (code == bootstrap::kServedByProgram) code = KERN_NOT_SUPPORTED;
-    if (code == KERN_SUCCESS && !memory_.copy_out(reinterpret_cast<uint64_t>(to), &value, sizeof value))
-      code = KERN_INVALID_ADDRESS;
-    return trap_.leave(code);
-  }
-  kern_return_t finish(kern_return_t code) {
-    return trap_.leave(code == bootstrap::kServedByProgram ? KERN_NOT_SUPPORTED : code);
-  }
-
-  const ipc::Name bp;
-  bootstrap::ServiceName name;
-
- private:
-  static vm::OwnMemory memory_of(const Trap& trap) {
-    static const Segment kNone;
-    return vm::OwnMemory(trap.ok() ? trap.thread().segment() : kNone);
-  }
-
-  Trap trap_;
-  vm::OwnMemory memory_;
-};
-
-}  // namespace
-}  // namespace portolan
+#include "traps/bootstrap_call.hpp"
 
 using portolan::BootstrapCall;
 using portolan::ipc::Name;
 namespace bs = portolan::bootstrap;
 
+namespace {
+
+// Reads the name of a service and runs `act`, whose right goes to `sp`.
+template <class Act>
+kern_return_t named_right(mach_port_t bp, const char* service_name, mach_port_t* sp, Act&& act) {
+  BootstrapCall call(bp);
+  if (!call.ok()) return MACH_SEND_INVALID_DEST;
+  if (!call.load_name(service_name)) return MACH_SEND_INVALID_DATA;
+  Name name;
+  const kern_return_t code = act(call, name);
+  return call.finish(code, sp, name.value);
+}
+
+}  // namespace
+
 extern "C" {
 
 kern_return_t bootstrap_check_in(mach_port_t bp, const name_t service_name, mach_port_t* sp) {
-  BootstrapCall call(bp);
-  if (!call.ok()) return MACH_SEND_INVALID_DEST;
-  if (!call.load_name(service_name)) return MACH_SEND_INVALID_DATA;
-  Name name;
-  const kern_return_t code = bs::check_in(call.thread(), call.caller(), call.bp, call.name, name);
-  return call.finish(code, sp, name.value);
+  return bootstrap_check_in2(bp, service_name, sp, 0);
+}
+
+kern_return_t bootstrap_check_in2(mach_port_t bp, const name_t service_name, mach_port_t* sp,
+                                  uint64_t flags) {
+  return named_right(bp, service_name, sp, [flags](BootstrapCall& call, Name& name) {
+    return bs::check_in(call.thread(), call.caller(), call.bp, call.name, flags, name);
+  });
 }
 
 kern_return_t bootstrap_register(mach_port_t bp, name_t service_name, mach_port_t sp) {
+  return bootstrap_register2(bp, service_name, sp, 0);
+}
+
+kern_return_t bootstrap_register2(mach_port_t bp, name_t service_name, mach_port_t sp, uint64_t flags) {
   BootstrapCall call(bp);
   if (!call.ok()) return MACH_SEND_INVALID_DEST;
   if (!call.load_name(service_name)) return MACH_SEND_INVALID_DATA;
-  return call.finish(bs::register_(call.thread(), call.caller(), call.bp, call.name, Name{sp}));
+  return call.finish(bs::register_(call.thread(), call.caller(), call.bp, call.name, Name{sp}, flags));
 }
 
 kern_return_t bootstrap_look_up(mach_port_t bp, const name_t service_name, mach_port_t* sp) {
-  BootstrapCall call(bp);
-  if (!call.ok()) return MACH_SEND_INVALID_DEST;
-  if (!call.load_name(service_name)) return MACH_SEND_INVALID_DATA;
-  Name name;
-  const kern_return_t code = bs::look_up(call.thread(), call.caller(), call.bp, call.name, name);
-  return call.finish(code, sp, name.value);
+  return bootstrap_look_up2(bp, service_name, sp, 0, 0);
+}
+
+kern_return_t bootstrap_look_up2(mach_port_t bp, const name_t service_name, mach_port_t* sp, pid_t target_pid,
+                                 uint64_t flags) {
+  return named_right(bp, service_name, sp, [target_pid, flags](BootstrapCall& call, Name& name) {
+    return bs::look_up(call.thread(), call.caller(), call.bp, call.name, static_cast<uint32_t>(target_pid),
+                       flags, name);
+  });
 }
 
 kern_return_t bootstrap_subset(mach_port_t bp, mach_port_t requestor_port, mach_port_t* subset_port) {
@@ -114,6 +80,27 @@ kern_return_t bootstrap_parent(mach_port_t bp, mach_port_t* parent_port) {
   Name name;
   const kern_return_t code = bs::parent(call.thread(), call.caller(), call.bp, name);
   return call.finish(code, parent_port, name.value);
+}
+
+kern_return_t bootstrap_get_root(mach_port_t bp, mach_port_t* root) {
+  BootstrapCall call(bp);
+  if (!call.ok()) return MACH_SEND_INVALID_DEST;
+  Name name;
+  const kern_return_t code = bs::root(call.thread(), call.caller(), call.bp, name);
+  return call.finish(code, root, name.value);
+}
+
+kern_return_t bootstrap_create_server(mach_port_t bp, cmd_t server_cmd, uid_t server_uid,
+                                      boolean_t on_demand, mach_port_t* server_port) {
+  BootstrapCall call(bp);
+  if (!call.ok()) return MACH_SEND_INVALID_DEST;
+  bs::ServerCommand command;
+  if (!call.load_text(server_cmd, command.text)) return MACH_SEND_INVALID_DATA;
+  if (command.text[strspn(command.text, " \t\n")] == 0) return call.finish(BOOTSTRAP_NO_MEMORY);
+  Name name;
+  const kern_return_t code = bs::create_server(call.thread(), call.caller(), call.bp, command, server_uid,
+                                               on_demand != 0, name);
+  return call.finish(code, server_port, name.value);
 }
 
 // There are no other ports to answer: the same port, with one more user reference.

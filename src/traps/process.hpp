@@ -71,8 +71,6 @@ void launchd_find_binary();
 void launchd_ensure(Thread& self);
 // Segment::launchd_died.
 void launchd_died(Thread& self);
-// Wakes launchd: there is something to look at.
-void launchd_tell(Segment& segment);
 // This process is sandboxed: a launchd that it started would be, too.
 bool launchd_restricted();
 // Now and then on the way out of a trap, while there is no launchd: starts one, or does its work.

@@ -191,11 +191,6 @@ void launchd_died(Thread& self) {
   launchd_ensure(self);
 }
 
-void launchd_tell(Segment& segment) {
-  segment.header().deaths.fetch_add(1);
-  futex_wake(segment.header().deaths.address(), 1);
-}
-
 void launchd_stand_in(Thread& self) {
   const NoCancel no_cancel;
   const uint64_t last = g_process->launchd_checked.load();

@@ -202,7 +202,7 @@ bool join(Process& process, ThreadContext& context) {
   const bool made = make_task(process, context);
   if (made) {
     if (g_settings.domain_flags != 0) process.segment.header().flags.fetch_or(g_settings.domain_flags);
-    launchd_tell(process.segment);
+    ring_launchd(process.segment);
     launchd_ensure(context.thread);
   } else {
     detach(context);

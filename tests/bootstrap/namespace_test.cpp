@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The namespace in a segment: checking in, looking up, registering, subsets, and what deaths do to them
 // (bootstrap 5 to 7).
-#include "bootstrap/namespace.hpp"
+#include "bootstrap/tests_namespace.hpp"
 
-#include <gtest/gtest.h>
 #include <mach/mig_errors.h>
 #include <mach/notify.h>
 
@@ -14,98 +13,11 @@
 #include "segment/recovery.hpp"
 #include "segment/zone.hpp"
 #include "support/domain.hpp"
+#include "support/namespace.hpp"
 #include "task/task.hpp"
 
 namespace portolan::test {
 namespace {
-
-using bootstrap::ServiceName;
-using ipc::Subset;
-
-bool reap(Thread& self, uint32_t item) {
-  if (work_zone(item) == ipc::kZoneTask) return task_reap_step(self, Handle<ipc::Task>{work_index(item)});
-  return bootstrap::reap_step(self, item);
-}
-
-class Namespace : public testing::Test {
- protected:
-  Namespace() : a(domain.task()), b(domain.task()) {
-    static const bootstrap::Layers layers =
-        bootstrap::make_layers(ipc::make_layers({reap, nullptr, task_finish_thread}));
-    ipc::install(domain.segment(), layers);
-    EXPECT_EQ(KERN_SUCCESS, bootstrap::make_root(domain.launchd()));
-    root_a = root_of(a);
-    root_b = root_of(b);
-  }
-  ~Namespace() override {
-    EXPECT_EQ("", domain.fsck());
-    Thread& self = domain.launchd();
-    transact(self, Needs{}, [&](Txn& txn) {
-      Cell<uint32_t>& root = txn.segment().header().roots[ipc::kRootBootstrap];
-      Locked<Subset> subset = txn.lock(Handle<Subset>{root});
-      txn.set(subset->state, ipc::kPortDying);
-      txn.push_work(subset.handle());
-      txn.set(root, 0);
-      return 0;
-    });
-    settle(self);
-  }
-
-  // A send right to the root, as every task gets one.
-  mach_port_name_t root_of(TestTask& task) {
-    ipc::Name name;
-    transact(task.thread(), ipc::kCopyoutNeeds, [&](Txn& txn) {
-      const Handle<Subset> root{txn.segment().header().roots[ipc::kRootBootstrap]};
-      Locked<ipc::Space> space = txn.lock(task.space());
-      Locked<ipc::Port> port = txn.lock(Handle<ipc::Port>{txn.segment().at(root).port});
-      ipc::send_right_make(txn, port);
-      return ipc::right_copyout(txn, space, {port.handle().index, MACH_MSG_TYPE_PORT_SEND}, name);
-    });
-    return name.value;
-  }
-  static bootstrap::Caller caller(TestTask& task) { return {task.handle(), task.space()}; }
-
-  kern_return_t check_in(TestTask& task, mach_port_name_t bp, const char* name,
-                         mach_port_name_t* sp = nullptr) {
-    ipc::Name out;
-    const kern_return_t code = bootstrap::check_in(task.thread(), caller(task), {bp}, ServiceName(name), out);
-    if (sp != nullptr) *sp = out.value;
-    settle(task.thread());
-    return code;
-  }
-  kern_return_t look_up(TestTask& task, mach_port_name_t bp, const char* name,
-                        mach_port_name_t* sp = nullptr) {
-    ipc::Name out;
-    const kern_return_t code = bootstrap::look_up(task.thread(), caller(task), {bp}, ServiceName(name), out);
-    if (sp != nullptr) *sp = out.value;
-    return code;
-  }
-  kern_return_t register_port(TestTask& task, mach_port_name_t bp, const char* name, mach_port_name_t port) {
-    return bootstrap::register_(task.thread(), caller(task), {bp}, ServiceName(name), {port});
-  }
-  kern_return_t make_subset(TestTask& task, mach_port_name_t bp, mach_port_name_t requestor,
-                            mach_port_name_t* subset = nullptr) {
-    ipc::Name out;
-    const kern_return_t code = bootstrap::subset(task.thread(), caller(task), {bp}, {requestor}, out);
-    if (subset != nullptr) *subset = out.value;
-    return code;
-  }
-  kern_return_t parent(TestTask& task, mach_port_name_t bp, mach_port_name_t* port) {
-    ipc::Name out;
-    const kern_return_t code = bootstrap::parent(task.thread(), caller(task), {bp}, out);
-    *port = out.value;
-    return code;
-  }
-  kern_return_t status(TestTask& task, mach_port_name_t bp, const char* name, bootstrap_status_t* out) {
-    return bootstrap::status(task.thread(), caller(task), {bp}, ServiceName(name), *out);
-  }
-  uint32_t services() { return domain.in_use(ipc::kZoneService); }
-
-  TestDomain domain;
-  TestTask& a;
-  TestTask& b;
-  mach_port_name_t root_a = 0, root_b = 0;
-};
 
 // bootstrap 3.1
 TEST(ServiceNameTest, TheFirst127BytesCount) {
@@ -158,7 +70,7 @@ TEST_F(Namespace, AFailedCallStoresNothing) {
   mach_port_name_t sp = 4711;
   ipc::Name out{4711};
   EXPECT_EQ(BOOTSTRAP_UNKNOWN_SERVICE,
-            bootstrap::look_up(b.thread(), caller(b), {root_b}, ServiceName("no"), out));
+            bootstrap::look_up(b.thread(), caller(b), {root_b}, ServiceName("no"), 0, 0, out));
   EXPECT_EQ(4711u, out.value);
   (void)sp;
 }
@@ -345,16 +257,7 @@ TEST_F(Namespace, SubsetsAreHundredAndOneLevelsDeepAtTheMost) {
   EXPECT_EQ(sp, found);
   task.destroy(lifeline);
   EXPECT_EQ(1u, large.in_use(ipc::kZoneSubset));
-  Thread& self = large.launchd();
-  transact(self, Needs{}, [&](Txn& txn) {
-    Cell<uint32_t>& root = txn.segment().header().roots[ipc::kRootBootstrap];
-    Locked<Subset> subset = txn.lock(Handle<Subset>{root});
-    txn.set(subset->state, ipc::kPortDying);
-    txn.push_work(subset.handle());
-    txn.set(root, 0);
-    return 0;
-  });
-  settle(self);
+  close_namespace(large.launchd());
 }
 
 TEST_F(Namespace, WithoutMemoryNothingChanges) {
@@ -399,14 +302,14 @@ TEST_F(Namespace, TheEndOfATaskTakesItsNames) {
     ASSERT_EQ(KERN_SUCCESS, task_get_special_port(thread, task, 4, space, bp));
     ipc::Name sp, requestor{task_self(thread, task, space)}, inner;
     const bootstrap::Caller caller{task, space};
-    EXPECT_EQ(BOOTSTRAP_SUCCESS, bootstrap::check_in(thread, caller, {bp}, ServiceName("gone"), sp));
+    EXPECT_EQ(BOOTSTRAP_SUCCESS, bootstrap::check_in(thread, caller, {bp}, ServiceName("gone"), 0, sp));
     // Somebody else's port, under a name of this task's; and a subset that hangs on the task port.
     ipc::Name theirs;
     mach_msg_type_name_t kind = 0;
     const mach_port_name_t port = b.port_with_send();
     EXPECT_EQ(KERN_SUCCESS, ipc::port_extract_right(b.thread(), b.space(), {port}, MACH_MSG_TYPE_MAKE_SEND,
                                                     space, theirs, kind));
-    EXPECT_EQ(BOOTSTRAP_SUCCESS, bootstrap::register_(thread, caller, {bp}, ServiceName("theirs"), theirs));
+    EXPECT_EQ(BOOTSTRAP_SUCCESS, bootstrap::register_(thread, caller, {bp}, ServiceName("theirs"), theirs, 0));
     EXPECT_EQ(BOOTSTRAP_SUCCESS, bootstrap::subset(thread, caller, {bp}, requestor, inner));
     EXPECT_EQ(2u, services());
     EXPECT_EQ(2u, domain.in_use(ipc::kZoneSubset));

@@ -280,7 +280,7 @@ class ServiceStatus : public Act {
     way = w.bootstrap_port(a);
     Name name;
     World::require(bootstrap::check_in(b.thread(), {b.handle(), b.space()}, Name{w.bootstrap_port(b)},
-                                       bootstrap::ServiceName("service"), name) == KERN_SUCCESS,
+                                       bootstrap::ServiceName("service"), 0, name) == KERN_SUCCESS,
                    "a service");
   }
   void trap() override {

@@ -12,9 +12,10 @@
 #include <random>
 #include <set>
 
-#include "bootstrap/namespace.hpp"
+#include "bootstrap/job.hpp"
 #include "segment/recovery.hpp"
 #include "support/domain.hpp"
+#include "support/namespace.hpp"
 
 namespace portolan::test {
 namespace {
@@ -99,24 +100,18 @@ class Fsck : public testing::Test {
     mach_port_name_t root = bootstrap_port(client);
     ipc::Name service;
     EXPECT_EQ(KERN_SUCCESS,
-              bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("one"), service));
+              bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("one"), 0, service));
     EXPECT_EQ(KERN_SUCCESS,
-              bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("two"), service));
+              bootstrap::check_in(client.thread(), caller, {root}, bootstrap::ServiceName("two"), 0, service));
     ipc::Name subset;
     EXPECT_EQ(KERN_SUCCESS, bootstrap::subset(client.thread(), caller, {root}, {send}, subset));
+    Handle<ipc::Job> job;
+    EXPECT_EQ(KERN_SUCCESS, bootstrap::job_make(domain.launchd(), "com.example.job", 0, job));
+    EXPECT_EQ(KERN_SUCCESS, bootstrap::job_declare(domain.launchd(), job, bootstrap::ServiceName("three"), 0));
   }
   ~Fsck() override {
-    // Down with the root, so that the domain is as empty as it was.
-    Thread& self = domain.launchd();
-    transact(self, Needs{}, [&](Txn& txn) {
-      Cell<uint32_t>& root = txn.segment().header().roots[ipc::kRootBootstrap];
-      Locked<Subset> subset = txn.lock(Handle<Subset>{root});
-      txn.set(subset->state, ipc::kPortDying);
-      txn.push_work(subset.handle());
-      txn.set(root, 0);
-      return 0;
-    });
-    settle(self);
+    EXPECT_TRUE(bootstrap::job_remove(domain.launchd(), {1}));
+    close_namespace(domain.launchd());
   }
 
   mach_port_name_t bootstrap_port(TestTask& task) {
@@ -403,6 +398,21 @@ TEST_F(Fsck, NamesDamagedTasksAndNamespaces) {
   expect_named("B1", [&](const Segment& s) {
     for (uint32_t i = 1; i < s.zone(ipc::kZoneService).carved; i++) add(s.at(Handle<Service>{i}).subset, 1);
   });
+  expect_named("B1", [&](const Segment& s) {
+    for (uint32_t i = 1; i < s.zone(ipc::kZoneService).carved; i++) {
+      Service& service = s.at(Handle<Service>{i});
+      if (service.allocated()) poke(service.hash, service.hash ^ 1);
+    }
+  });
+  expect_named("B2", [&](const Segment& s) {
+    for (uint32_t i = 1; i < s.zone(ipc::kZoneService).carved; i++)
+      poke(s.at(Handle<Port>{s.at(Handle<Service>{i}).port}).kobject, 0u);
+  });
+  expect_named("B2", [&](const Segment& s) {
+    for (uint32_t i = 1; i < s.zone(ipc::kZoneService).carved; i++) add(s.at(Handle<Service>{i}).owner_prev, 1);
+  });
+  expect_named("J1", [&](const Segment& s) { poke(s.at(Handle<ipc::Job>{1}).state, 7u); });
+  expect_named("J2", [&](const Segment& s) { poke(s.at(Handle<ipc::Job>{1}).services, 1u); });
   expect_named("B3", [&](const Segment& s) { poke(root(s).children, 0u); });
   expect_named("B3", [&](const Segment& s) { poke(s.at(Handle<Subset>{root(s).children}).parent, 0u); });
   expect_named("P6", [&](const Segment& s) { poke(root(s).port, entry(s, server, receive).object.get()); });

@@ -19,6 +19,7 @@ namespace {
 
 using ipc::Data;
 using ipc::Entry;
+using ipc::Job;
 using ipc::Kmsg;
 using ipc::Link;
 using ipc::Port;
@@ -40,7 +41,9 @@ class Painter {
       say("root %u: %s\n", root, port(header().roots[root]));
     if (header().roots[ipc::kRootBootstrap] != 0)
       say("namespace root: %s\n", thing('N', ipc::kZoneSubset, header().roots[ipc::kRootBootstrap]));
+    if (header().roots[ipc::kRootOwners] != 0) count_only(ipc::kZoneData, header().roots[ipc::kRootOwners]);
     each<Task>([&](Handle<Task> handle) { paint_task(handle); });
+    each<Job>([&](Handle<Job> handle) { thing('J', ipc::kZoneJob, handle.index); });
     for (uint32_t i = 1; i < header().threads_high.load(); i++) paint_slot(i);
     while (done_ < met_.size()) paint_met(met_[done_++]);
     lost<Space>("space");
@@ -170,6 +173,9 @@ class Painter {
         break;
       case ipc::kZoneRequest:
         paint_request(segment_.at(Handle<Request>{met.index}));
+        break;
+      case ipc::kZoneJob:
+        paint_job(segment_.at(Handle<Job>{met.index}));
         break;
       case ipc::kZoneSubset:
         paint_namespace(segment_.at(Handle<Subset>{met.index}));
@@ -311,20 +317,27 @@ class Painter {
     say("\n");
   }
 
+  // Where each stands in its tree is no program's business.
+  void paint_services(uint32_t index, unsigned depth) {
+    if (index == 0 || depth == kMost || !segment_.plausible(ipc::kZoneService, index)) return;
+    const Service& service = segment_.at(Handle<Service>{index});
+    count_only(ipc::kZoneService, index);
+    say("  %.100s: %s owner %u of %s flags %x\n", service.name, port(service.port), service.owner_pid.get(),
+        thing('J', ipc::kZoneJob, service.job), service.flags.get());
+    for (const auto& below : service.below) paint_services(below, depth + 1);
+  }
+
+  void paint_job(const Job& it) {
+    say("job: state %u flags %x namespace %s pid %u status %x runs %u port %s label %.100s\n", it.state.get(),
+        it.flags.get(), thing('N', ipc::kZoneSubset, it.subset), it.pid.get(), it.status.get(), it.runs.get(),
+        port(it.port), it.label);
+  }
+
   void paint_namespace(const Subset& it) {
     say("namespace: state %u port %s parent %s depth %u", it.state.get(), port(it.port),
         thing('N', ipc::kZoneSubset, it.parent), it.depth.get());
     say(" requestor %s services %u\n", port(it.requestor), it.services.get());
-    for (const auto& bucket : it.buckets) {
-      uint32_t walk = bucket;
-      for (unsigned i = 0; walk != 0 && i < kMost && segment_.plausible(ipc::kZoneService, walk); i++) {
-        const Service& service = segment_.at(Handle<Service>{walk});
-        count_only(ipc::kZoneService, walk);
-        say("  %.100s: %s owner %u flags %x\n", service.name, port(service.port), service.owner_pid.get(),
-            service.flags.get());
-        walk = service.next;
-      }
-    }
+    for (const auto& bucket : it.buckets) paint_services(bucket, 0);
     uint32_t walk = it.children;
     for (unsigned i = 0; walk != 0 && i < kMost; i++, walk = segment_.at(Handle<Subset>{walk}).sibling)
       say("  child %s\n", thing('N', ipc::kZoneSubset, walk));

@@ -100,6 +100,7 @@ std::span<const Listed> receive_scenarios();
 std::span<const Listed> right_scenarios();
 std::span<const Listed> notify_scenarios();
 std::span<const Listed> bootstrap_scenarios();
+std::span<const Listed> job_scenarios();
 std::span<const Listed> task_scenarios();
 std::span<const Listed> semaphore_scenarios();
 std::span<const Listed> kernel_scenarios();

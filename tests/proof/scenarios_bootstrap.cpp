@@ -19,7 +19,7 @@ class Naming : public Scenario {
   bootstrap::Caller caller(TestTask& task) { return {task.handle(), task.space()}; }
   mach_port_name_t check_in(TestTask& task, mach_port_name_t bp, const char* service) {
     Name name;
-    World::require(bootstrap::check_in(task.thread(), caller(task), Name{bp}, ServiceName(service), name) ==
+    World::require(bootstrap::check_in(task.thread(), caller(task), Name{bp}, ServiceName(service), 0, name) ==
                        KERN_SUCCESS,
                    "a service");
     return name.value;
@@ -37,10 +37,9 @@ class Naming : public Scenario {
     if (port == nullptr || !port->active()) return nullptr;
     const ServiceName name(text);
     const ipc::Subset& at = w.segment().at(Handle<ipc::Subset>{port->kobject});
-    for (uint32_t walk = at.buckets[name.hash() % ipc::kNameBuckets]; walk != 0;) {
-      const ipc::Service& it = w.segment().at(Handle<ipc::Service>{walk});
-      if (name.is(it)) return &it;
-      walk = it.next;
+    for (uint32_t i = 1; i < w.segment().carved(ipc::kZoneService); i++) {
+      const ipc::Service& it = w.segment().at(Handle<ipc::Service>{i});
+      if (it.allocated() && &at == &w.segment().at(Handle<ipc::Subset>{it.subset}) && name.is(it)) return &it;
     }
     return nullptr;
   }
@@ -58,7 +57,7 @@ class CheckIn : public Naming {
   }
   void trap() override {
     Name name;
-    answer(bootstrap::check_in(a.thread(), caller(a), Name{bp}, ServiceName("service"), name));
+    answer(bootstrap::check_in(a.thread(), caller(a), Name{bp}, ServiceName("service"), 0, name));
   }
   unsigned outcome(Judge& judge) override {
     const bool bound = service(a, bp, "service") != nullptr;
@@ -101,7 +100,7 @@ class LookUp : public Naming {
   }
   void trap() override {
     Name name;
-    answer(bootstrap::look_up(a.thread(), caller(a), Name{inner}, ServiceName("service"), name));
+    answer(bootstrap::look_up(a.thread(), caller(a), Name{inner}, ServiceName("service"), 0, 0, name));
   }
   unsigned outcome(Judge&) override {
     const ipc::Service* it = service(a, bp, "service");
@@ -121,7 +120,7 @@ class Register : public Naming {
     port = a.port_with_send();
   }
   void trap() override {
-    answer(bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port}));
+    answer(bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName("service"), Name{port}, 0));
   }
   unsigned outcome(Judge& judge) override {
     const bool bound = service(a, bp, "service") != nullptr;

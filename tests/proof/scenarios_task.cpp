@@ -55,7 +55,7 @@ class Terminate : public Reaping {
     require_request(a, held, MACH_NOTIFY_DEAD_NAME, quiet);
     Name service;
     World::require(bootstrap::check_in(a.thread(), {a.handle(), a.space()}, Name{bp},
-                                       bootstrap::ServiceName("service"), service) == KERN_SUCCESS,
+                                       bootstrap::ServiceName("service"), 0, service) == KERN_SUCCESS,
                    "a service");
     World::require(
         task_set_special_port(a.thread(), a.handle(), TASK_ACCESS_PORT, a.space(), port) == KERN_SUCCESS,

@@ -161,7 +161,7 @@ class Tell : public Joined {
   unsigned outcome(Judge&) override { return w.segment().header().deaths.load() != 0; }
 
  protected:
-  void call() override { launchd_tell(w.segment()); }
+  void call() override { ring_launchd(w.segment()); }
 };
 
 constexpr Listed kTrap[] = {

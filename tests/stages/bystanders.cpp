@@ -65,9 +65,9 @@ void names(World& world, TestTask& task) {
   const bootstrap::Caller caller{task.handle(), task.space()};
   const Name bp{world.bootstrap_port(task)};
   Name service, found;
-  must(bootstrap::check_in(task.thread(), caller, bp, bootstrap::ServiceName("bystander"), service) ==
+  must(bootstrap::check_in(task.thread(), caller, bp, bootstrap::ServiceName("bystander"), 0, service) ==
        KERN_SUCCESS);
-  must(bootstrap::look_up(task.thread(), caller, bp, bootstrap::ServiceName("bystander"), found) ==
+  must(bootstrap::look_up(task.thread(), caller, bp, bootstrap::ServiceName("bystander"), 0, 0, found) ==
        KERN_SUCCESS);
   settle(task.thread());
   must(task.destroy(service.value) == KERN_SUCCESS);

@@ -228,13 +228,13 @@ class CheckInLookUp : public Meeting {
   void first() override {
     Name name;
     note(0, bootstrap::check_in(a.thread(), {a.handle(), a.space()}, Name{ports[0]},
-                                bootstrap::ServiceName("service"), name));
+                                bootstrap::ServiceName("service"), 0, name));
     settle(a.thread());
   }
   void second() override {
     Name name;
     note(1, bootstrap::look_up(b.thread(), {b.handle(), b.space()}, Name{ports[1]},
-                               bootstrap::ServiceName("service"), name));
+                               bootstrap::ServiceName("service"), 0, 0, name));
     settle(b.thread());
   }
   mach_port_name_t ports[2] = {};
@@ -246,7 +246,7 @@ class CheckInTwice : public CheckInLookUp {
   void second() override {
     Name name;
     note(1, bootstrap::check_in(b.thread(), {b.handle(), b.space()}, Name{ports[1]},
-                                bootstrap::ServiceName("service"), name));
+                                bootstrap::ServiceName("service"), 0, name));
     settle(b.thread());
   }
 };

@@ -414,7 +414,8 @@ TEST_F(Tasks, TheReaperEndsTasksOfProcessesThatAreGone) {
   EXPECT_TRUE(process_gone(own, start + 1));  // the pid is another's now
   const pid_t child = fork();
   if (child == 0) _exit(0);
-  usleep(20000);
+  siginfo_t ended;
+  ASSERT_EQ(0, waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT));
   EXPECT_TRUE(process_gone(static_cast<uint32_t>(child), 0));  // a zombie
   const Handle<Task> living = make(own), gone = make(static_cast<uint32_t>(child));
   Handle<Task> embryo;
