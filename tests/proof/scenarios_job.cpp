@@ -372,6 +372,33 @@ class ServerPortGoes : public ServerChecksIn {
   }
 };
 
+// Removed with its port, which somebody still has.
+class RemoveServer : public WithJob<Reaping> {
+ public:
+  using WithJob::WithJob;
+  std::vector<std::string> outcomes() const override {
+    return {"before", "being removed", "without its port", "removed"};
+  }
+  void stage() override {
+    Name name;
+    static constexpr bootstrap::ServerCommand kCommand{"/bin/true"};
+    World::require(bootstrap::create_server(a.thread(), caller(a), Name{w.bootstrap_port(a)}, kCommand, 0,
+                                            true, name) == KERN_SUCCESS,
+                   "a server");
+    server = name.value;
+    job = Handle<Job>{w.port(a, server)->kobject};
+  }
+  void trap() override { bootstrap::job_remove(other, job); }
+  unsigned outcome(Judge&) override {
+    if (jobs() == 0) return 3;
+    if (w.segment().at(job).state == ipc::kJobLive) return 0;
+    return w.segment().at(job).port != 0 ? 1 : 2;
+  }
+
+ private:
+  mach_port_name_t server = 0;
+};
+
 // Its namespace falls: launchd has to remove it.
 class ServerLosesItsNamespace : public WithJob<Scenario> {
  public:
@@ -502,6 +529,7 @@ constexpr Listed kJob[] = {
     {"create-server", "a legacy server", make_scenario<CreateServer>, "bootstrap_create_server"},
     {"server-checks-in", "by its own port", make_scenario<ServerChecksIn>, "bootstrap_check_in"},
     {"server-port", "the last right to it", make_scenario<ServerPortGoes>, "mach_port_deallocate"},
+    {"server-remove", "a legacy server with its port", make_scenario<RemoveServer>, "launchd"},
     {"server-falls", "with its namespace", make_scenario<ServerLosesItsNamespace>, "mach_port_mod_refs"},
     {"tree-closes", "an inner name goes", make_scenario<TreeCloses>, "mach_port_destroy"},
     {"chain", "one of many of a job's", make_scenario<OneNameOfTwo>, "bootstrap_register"},
