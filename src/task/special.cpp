@@ -78,7 +78,8 @@ kern_return_t special_copy(Txn& txn, Locked<Task>& task, int which, NakedRight& 
 kern_return_t special_store(Txn& txn, Locked<Task>& task, int which, NakedRight right, NakedRight& old) {
   old = send_right(kRightNull);
   if (which == kKernel || which == kHost) return KERN_NO_ACCESS;
-  if (task->state != ipc::kTaskLive) return KERN_FAILURE;
+  // An embryo gets what posix_spawn was told.
+  if (task->state != ipc::kTaskLive && task->state != ipc::kTaskEmbryo) return KERN_FAILURE;
   if (which != kBootstrap && which != kAccess && which != kDebugControl) return KERN_INVALID_ARGUMENT;
   Cell<uint32_t>& cell = task->special[which];
   if (which == kAccess && cell != kRightNull && cell != kRightDead &&
@@ -159,7 +160,7 @@ kern_return_t task_ports_register(Thread& self, Target<Task> handle, Handle<Spac
   if (code == KERN_SUCCESS) {
     code = transact(self, Needs{}, [&](Txn& txn) -> int {
       Locked<Task> task = txn.lock(handle);
-      if (task->state != ipc::kTaskLive) return KERN_INVALID_ARGUMENT;
+      if (task->state != ipc::kTaskLive && task->state != ipc::kTaskEmbryo) return KERN_INVALID_ARGUMENT;
       for (Hold& hold : self.frame().holds)
         if (ours(hold)) txn.drop(hold);
       for (unsigned i = 0; i < ipc::kRegisteredPorts; i++) {

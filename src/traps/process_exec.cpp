@@ -15,6 +15,7 @@
 
 #include "task/task.hpp"
 #include "traps/process.hpp"
+#include "traps/spawn_ports.hpp"
 #include "traps/trap.hpp"
 
 extern char** environ;
@@ -45,10 +46,15 @@ int exec_with(char* const* environment, Run run) {
 }
 
 template <class Run>
-int spawn_with(pid_t* pid, char* const* environment, Run run) {
+int spawn_with(pid_t* pid, const posix_spawnattr_t* attributes, char* const* environment, Run run) {
   pid_t child = 0;
+  const bool ports = spawn_ports_wanted(attributes);
   const Embryo embryo = embryo_prepare(0);
-  if (!embryo.task) return run(pid, environment);
+  if (!embryo.task) return ports ? EINVAL : run(pid, environment);
+  if (ports && !spawn_ports_apply(attributes, embryo)) {
+    embryo_drop(embryo);
+    return EINVAL;
+  }
   const EmbryoVariable variable(embryo);
   auto** room = static_cast<char**>(alloca((environment_size(environment) + 1) * sizeof(char*)));
   const int result = run(&child, environment_with(environment, variable, room));
@@ -137,13 +143,13 @@ PORTOLAN_EXECL(portolan_execle, exec, va_arg(list, char* const*))
 
 int portolan_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
                    const posix_spawnattr_t* attributes, char* const* arguments, char* const* environment) {
-  return spawn_with(pid, environment, [&](pid_t* child, char* const* e) {
+  return spawn_with(pid, attributes, environment, [&](pid_t* child, char* const* e) {
     return real().posix_spawn(child, path, actions, attributes, arguments, e);
   });
 }
 int portolan_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t* actions,
                     const posix_spawnattr_t* attributes, char* const* arguments, char* const* environment) {
-  return spawn_with(pid, environment, [&](pid_t* child, char* const* e) {
+  return spawn_with(pid, attributes, environment, [&](pid_t* child, char* const* e) {
     return real().posix_spawnp(child, file, actions, attributes, arguments, e);
   });
 }
