@@ -15,6 +15,7 @@ constexpr uint32_t kOwnerRows = kDataPayload / sizeof(Cell<uint32_t>);  // of th
 void Walk::walk_namespaces() {
   const auto& roots = segment_.header().roots;
   service_chained_.assign(carved_[kZoneService], 0);
+  walk_port_chains();
   const uint32_t root = roots[kRootBootstrap];
   if (root != 0) reach<Subset>(root, "B3", "the root", 0);
   if (roots[kRootOwners] != 0) reach<Data>(roots[kRootOwners], "B2", "the root", 0);
@@ -87,11 +88,22 @@ void Walk::walk_service(uint32_t index, uint32_t subset) {
   if (!exists<Port>(service.port)) return;
   const Port& port = at<Port>(service.port);
   if ((service.flags & kServiceDeclared) != 0 && port.is(kPortAtHome)) add_receive(service.port, holder);
-  if (port.kobject_type != 0) return;
-  uint32_t walk = port.kobject;
-  for (uint32_t steps = 0; walk != index && walk != 0 && steps < carved_[kZoneService]; steps++)
-    walk = exists<Service>(walk) ? at<Service>(walk).port_next.get() : 0;
-  if (walk != index) report_.add("B2", port_text(service.port), " does not know its service ", index);
+  if (port.kobject_type == 0 && service_ported_[index] == 0)
+    report_.add("B2", port_text(service.port), " does not know its service ", index);
+}
+
+// An ordinary port leads to all its services.
+void Walk::walk_port_chains() {
+  service_ported_.assign(carved_[kZoneService], 0);
+  for (uint32_t i = 1; i < carved_[kZonePort]; i++) {
+    if (!exists<Port>(i) || at<Port>(i).kobject_type != 0) continue;
+    for (uint32_t walk = at<Port>(i).kobject; walk != 0; walk = at<Service>(walk).port_next) {
+      if (!exists<Service>(walk) || service_ported_[walk]++ != 0 || at<Service>(walk).port != i) {
+        report_.add("B2", port_text(i), " leads to service ", walk);
+        break;
+      }
+    }
+  }
 }
 
 // Every service is in one chain: of its job, or in the row of its owner's pid.

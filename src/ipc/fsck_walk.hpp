@@ -91,6 +91,7 @@ class Walk {
   void walk_namespaces();
   void walk_tree(uint32_t subset, uint32_t bucket, uint32_t root, uint32_t& services);
   void walk_service(uint32_t service, uint32_t subset);
+  void walk_port_chains();
   void walk_chains();
   void walk_chain(uint32_t head, const char* whose, uint32_t job, uint32_t row);
   void walk_sites();
@@ -132,7 +133,7 @@ class Walk {
   std::vector<uint8_t> request_named_;  // 1: by an entry; 2: listed on its port, too
   std::vector<uint8_t> link_in_set_;
   std::vector<uint8_t> frame_listed_;
-  std::vector<uint8_t> service_chained_;  // by its owner
+  std::vector<uint8_t> service_chained_, service_ported_;  // by its owner, by its port
   std::vector<uint32_t> task_threads_;
   std::vector<uint32_t> task_semaphores_;
 };

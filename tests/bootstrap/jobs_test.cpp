@@ -317,5 +317,47 @@ TEST_F(Jobs, ManyNamesComeAndGo) {
   EXPECT_EQ(1u, services());
 }
 
+// A look-up that fails leaves nothing behind, and one among many costs what one among few does.
+TEST(ManyNames, AHundredThousandAndTenThousandThatAreNotThere) {
+  constexpr unsigned kNames = 100'000;
+  Geometry geometry = ipc::small_geometry();
+  geometry.zones[ipc::kZoneService].capacity = 1u << 18;
+  TestDomain domain(geometry);
+  TestTask& task = domain.task();
+  static const bootstrap::Layers layers =
+      bootstrap::make_layers(ipc::make_layers({reap_in_namespace, nullptr, task_finish_thread}));
+  ipc::install(domain.segment(), layers);
+  ASSERT_EQ(KERN_SUCCESS, bootstrap::make_root(domain.launchd()));
+  const mach_port_name_t root = Namespace::root_of(task), port = task.port_with_send();
+  const bootstrap::Caller caller{task.handle(), task.space()};
+  for (unsigned i = 0; i < kNames; i++)
+    ASSERT_EQ(BOOTSTRAP_SUCCESS, bootstrap::register_(task.thread(), caller, {root},
+                                                      ServiceName(("name " + std::to_string(i)).c_str()),
+                                                      {port}, 0));
+  ipc::Name found;
+  for (unsigned i = 0; i < kNames; i += 997) {
+    ASSERT_EQ(BOOTSTRAP_SUCCESS, bootstrap::look_up(task.thread(), caller, {root},
+                                                    ServiceName(("name " + std::to_string(i)).c_str()), 0, 0,
+                                                    found));
+    ASSERT_EQ(port, found.value);
+  }
+  std::vector<uint32_t> before, after;
+  auto census = [&](std::vector<uint32_t>& into) {
+    for (unsigned zone = 1; zone <= ipc::kZoneJob; zone++) into.push_back(domain.in_use(zone));
+  };
+  census(before);
+  for (unsigned i = 0; i < 10'000; i++)
+    ASSERT_EQ(BOOTSTRAP_UNKNOWN_SERVICE,
+              bootstrap::look_up(task.thread(), caller, {root},
+                                 ServiceName(("absent " + std::to_string(i)).c_str()), 0, 0, found));
+  census(after);
+  EXPECT_EQ(before, after);
+  EXPECT_EQ("", domain.fsck());
+  EXPECT_EQ(KERN_SUCCESS, task.destroy(port));
+  EXPECT_EQ(0u, domain.in_use(ipc::kZoneService));
+  task.die();
+  close_namespace(domain.launchd());
+}
+
 }  // namespace
 }  // namespace portolan::test

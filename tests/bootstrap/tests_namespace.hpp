@@ -24,6 +24,20 @@ inline bool reap_in_namespace(Thread& self, uint32_t item) {
 }
 
 class Namespace : public testing::Test {
+ public:
+  // A send right to the root, as every task gets one.
+  static mach_port_name_t root_of(TestTask& task) {
+    ipc::Name name;
+    transact(task.thread(), ipc::kCopyoutNeeds, [&](Txn& txn) {
+      const Handle<Subset> root{txn.segment().header().roots[ipc::kRootBootstrap]};
+      Locked<ipc::Space> space = txn.lock(task.space());
+      Locked<ipc::Port> port = txn.lock(Handle<ipc::Port>{txn.segment().at(root).port});
+      ipc::send_right_make(txn, port);
+      return ipc::right_copyout(txn, space, {port.handle().index, MACH_MSG_TYPE_PORT_SEND}, name);
+    });
+    return name.value;
+  }
+
  protected:
   Namespace() : a(domain.task()), b(domain.task()) {
     static const bootstrap::Layers layers =
@@ -38,18 +52,6 @@ class Namespace : public testing::Test {
     close_namespace(domain.launchd());
   }
 
-  // A send right to the root, as every task gets one.
-  mach_port_name_t root_of(TestTask& task) {
-    ipc::Name name;
-    transact(task.thread(), ipc::kCopyoutNeeds, [&](Txn& txn) {
-      const Handle<Subset> root{txn.segment().header().roots[ipc::kRootBootstrap]};
-      Locked<ipc::Space> space = txn.lock(task.space());
-      Locked<ipc::Port> port = txn.lock(Handle<ipc::Port>{txn.segment().at(root).port});
-      ipc::send_right_make(txn, port);
-      return ipc::right_copyout(txn, space, {port.handle().index, MACH_MSG_TYPE_PORT_SEND}, name);
-    });
-    return name.value;
-  }
   static bootstrap::Caller caller(TestTask& task) { return {task.handle(), task.space()}; }
 
   kern_return_t check_in(TestTask& task, mach_port_name_t bp, const char* name,
