@@ -30,9 +30,13 @@ checks:
 	@scripts/build release check_tests portolan_cli
 	@scripts/checks
 
-bench: build
+bench:
+	@scripts/install-deps build bench
+	@scripts/build release
 	@mkdir -p build/bench
 	@build/bin/portolan-bench
+	@build/bin/portolan-bench-kqueue
+	@build/bin/portolan-bench-names
 
 killpoints: build
 	@build/bin/killpoints

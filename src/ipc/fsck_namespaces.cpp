@@ -45,11 +45,10 @@ void Walk::walk_tree(uint32_t subset, uint32_t bucket, uint32_t root, uint32_t& 
   std::multimap<uint64_t, uint32_t> names;
   struct Met {
     uint32_t service;
-    unsigned depth;
-    uint64_t way;
+    std::string way;  // the branches that led there
   };
   std::vector<Met> stack;
-  if (root != 0) stack.push_back({root, 0, 0});
+  if (root != 0) stack.push_back({root, {}});
   while (!stack.empty()) {
     const Met met = stack.back();
     stack.pop_back();
@@ -57,9 +56,10 @@ void Walk::walk_tree(uint32_t subset, uint32_t bucket, uint32_t root, uint32_t& 
     services++;
     const Service& service = at<Service>(met.service);
     walk_service(met.service, subset);
-    const uint64_t bits = service.hash >> 8;
-    const uint64_t mask = met.depth < 28 ? (uint64_t{1} << 2 * met.depth) - 1 : ~uint64_t{0} >> 8;
-    if (service.hash % kNameBuckets != bucket || (bits & mask) != met.way)
+    bool belongs = service.hash % kNameBuckets == bucket;
+    for (unsigned depth = 0; depth < met.way.size(); depth++)
+      belongs = belongs && service_branch(service.hash, depth) == static_cast<unsigned>(met.way[depth]);
+    if (!belongs)
       report_.add("B1", "service ", met.service, " of namespace ", subset, " stands where it does not belong");
     for (auto [at_hash, end] = names.equal_range(service.hash); at_hash != end; ++at_hash) {
       const Service& other = at<Service>(at_hash->second);
@@ -72,9 +72,7 @@ void Walk::walk_tree(uint32_t subset, uint32_t bucket, uint32_t root, uint32_t& 
     }
     names.emplace(service.hash, met.service);
     for (unsigned i = 0; i < kServiceFan; i++) {
-      if (service.below[i] == 0) continue;
-      const uint64_t step = met.depth < 28 ? uint64_t{i} << 2 * met.depth : 0;
-      stack.push_back({service.below[i], met.depth + 1, met.way | step});
+      if (service.below[i] != 0) stack.push_back({service.below[i], met.way + static_cast<char>(i)});
     }
   }
 }

@@ -340,23 +340,31 @@ enum TaskFlags : uint32_t {
 // ------------------------------------------------------------------------------------------------- bootstrap
 
 inline constexpr uint32_t kServiceNameMax = 128;
-inline constexpr unsigned kServiceFan = 4;
+inline constexpr unsigned kServiceFanBits = 3, kServiceFan = 1 << kServiceFanBits;
 
 // A name bound in one namespace. The owner's chain belongs to the lock of its Job or of the table of owners,
-// the port's chain to its port's; all else to the lock of its Subset.
-struct Service : Element {
-  Cell<uint32_t> subset;
+// the port's chain to its port's; all else to the lock of its Subset. What a look-up passes by reads the first
+// line only.
+struct alignas(64) Service : Element {
+  Cell<uint64_t> hash;
   Cell<uint32_t> below[kServiceFan];  // subtrees, by the next bits of the hash
+  Cell<uint32_t> subset;
   Cell<uint32_t> port;                // one send right held by the namespace
   Cell<uint32_t> port_next;           // next service of the same ordinary port
   Cell<uint32_t> owner;               // Task index …
   Cell<uint32_t> owner_pid;           // … and pid; 0 for a job's own
   Cell<uint32_t> job;                 // Job of the process that bound it, 0: none
   Cell<uint32_t> owner_next, owner_prev;
-  Cell<uint32_t> flags;  // ServiceFlags
-  Cell<uint64_t> hash;
+  Cell<uint32_t> flags;        // ServiceFlags
   char name[kServiceNameMax];  // written before the service is bound
 };
+
+inline constexpr unsigned kNameBuckets = 256;
+// Which way down goes from a service that stands so many levels below its bucket.
+constexpr unsigned service_branch(uint64_t hash, unsigned depth) {
+  const unsigned shift = 8 + kServiceFanBits * depth;
+  return shift < 64 ? hash >> shift & (kServiceFan - 1) : 0;
+}
 enum ServiceFlags : uint32_t {
   kServiceDeclared = 1,    // the job's own, and active unless its port is at home
   kServiceRegistered = 2,  // bound by register
@@ -365,7 +373,6 @@ enum ServiceFlags : uint32_t {
   kServicePerPid = 16,     // private to its process (PER_PID_SERVICE)
 };
 
-inline constexpr unsigned kNameBuckets = 256;
 inline constexpr unsigned kSubsetNameMax = 128;
 
 // One namespace: the root or a subset.

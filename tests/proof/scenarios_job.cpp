@@ -444,7 +444,7 @@ class TreeCloses : public WithJob<Scenario> {
       // One bucket, and one way below the first.
       if (names == 0)
         first = hash;
-      else if (((hash ^ first) & 0x3ff) != 0)
+      else if (((hash ^ first) & 0x7ff) != 0)
         continue;
       const mach_port_name_t port = check_in(a, bp, name);
       if (names++ == 0) root = port;
