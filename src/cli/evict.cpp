@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/command.hpp"
 #include "cli/json.hpp"
@@ -50,7 +51,7 @@ const char* result_text(Eviction result) {
     case Eviction::changed:
       return "not killed: it is not in the way any more";
     case Eviction::no_task:
-      return "not killed: it is no task; another launchd is started if you kill this one";
+      return "not killed: it is no task (kill -KILL ends it, and another launchd is started)";
     case Eviction::unknown:
       return "not killed: its process cannot be told for certain";
     case Eviction::not_permitted:
@@ -128,7 +129,9 @@ class Evict : public Command {
       return kFine;
     }
     if (!globals.json) show(plan_text(source, outcomes, width_of(STDOUT_FILENO, globals.wide)), false);
-    if (asks && !agreed(outcomes)) {
+    const uint64_t tasks = tasks_in(outcomes);
+    if (dry_run_ && !globals.json) show("would kill " + plural(tasks, "task") + "\n", false);
+    if (asks && tasks != 0 && !agreed(tasks)) {
       say("nobody was killed\n");
       return kFound;
     }
@@ -152,7 +155,7 @@ class Evict : public Command {
     std::vector<uint32_t> pids;
     for (const Obstacle& obstacle : obstacles.all()) {
       const double seconds = seconds_since(obstacle.since_ns);
-      if (seconds < length || obstacle.holder.pid == 0) continue;
+      if (seconds < length) continue;
       pids.push_back(obstacle.holder.pid);
       const bool named = std::any_of(wanted.begin(), wanted.end(),
                                      [&](const TaskInfo* task) { return task->pid == obstacle.holder.pid; });
@@ -176,23 +179,27 @@ class Evict : public Command {
         "portolan info"};
   }
 
-  std::string plan_text(const Source& source, const std::vector<Outcome>& outcomes, unsigned width) const {
+  static std::string plan_text(const Source& source, const std::vector<Outcome>& outcomes, unsigned width) {
     std::string text;
     for (const Outcome& it : outcomes) {
-      text += (dry_run_ ? "would kill " : "") + party_text(source.segment(), it.obstacle.holder) +
-              " is stopped; it holds " + object_text(it.object, width) + "\n";
+      text += subject_text(source.segment(), it.obstacle.holder) + " is stopped; it holds " +
+              object_text(it.object, width) + "\n";
       for (const Party& waiter : it.obstacle.waiters)
-        text += "  " + party_text(source.segment(), waiter) + " waits for it\n";
+        text += "  " + subject_text(source.segment(), waiter) + " waits for it\n";
     }
     return text;
   }
 
-  static bool agreed(const std::vector<Outcome>& outcomes) {
-    std::vector<uint32_t> pids;
-    for (const Outcome& it : outcomes) pids.push_back(it.obstacle.holder.pid);
-    std::sort(pids.begin(), pids.end());
-    const auto count = static_cast<uint64_t>(std::unique(pids.begin(), pids.end()) - pids.begin());
-    say("Kill " + (count == 1 ? std::string("it") : "these " + plural(count, "task")) + "? [y/N] ");
+  // How many tasks these are: one may be in the way with several locks, and launchd is no task.
+  static uint64_t tasks_in(const std::vector<Outcome>& outcomes) {
+    std::set<uint32_t> pids;
+    for (const Outcome& it : outcomes)
+      if (it.obstacle.holder.pid != 0) pids.insert(it.obstacle.holder.pid);
+    return pids.size();
+  }
+
+  static bool agreed(uint64_t tasks) {
+    say("Kill " + (tasks == 1 ? std::string("it") : "these " + plural(tasks, "task")) + "? [y/N] ");
     std::string answer;
     return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
   }

@@ -65,7 +65,7 @@ class Lines {
     for (const size_t root : tree_.roots) {
       if (std::find(told_.begin(), told_.end(), root) != told_.end()) continue;
       const SeenWait& it = waits_[root];
-      text += (text.empty() ? "waits    " : "         ") + party_text(segment_, it.wait.holder) + " " +
+      text += (text.empty() ? "waits    " : "         ") + subject_text(segment_, it.wait.holder) + " " +
               doing(it.holder.state) + "; it holds " + object_text(it.object, width_) + recovers(it.wait) +
               "\n";
       text += waiters(root, 11) + remedy(it.wait, it.holder, evict_);
@@ -94,7 +94,7 @@ class Lines {
       if (!it.wait.holder.same(model.wait.holder) || it.wait.lock != model.wait.lock) continue;
       if (std::find(told_.begin(), told_.end(), i) != told_.end()) continue;
       told_.push_back(i);
-      text += std::string(indent, ' ') + party_text(segment_, it.wait.waiter) + " waits for it" +
+      text += std::string(indent, ' ') + subject_text(segment_, it.wait.waiter) + " waits for it" +
               (it.waiter.stopped() ? ", stopped itself" : "") +
               (it.seconds >= 1 ? ", for " + decimal(it.seconds) + " s at least" : "") + "\n";
       for (size_t below = 0; below < waits_.size(); below++) {
@@ -150,8 +150,12 @@ const std::vector<SeenWait>& Waits::look() {
 std::string party_text(const Segment& segment, const Party& party) {
   if (party.pid != 0)
     return named(party.program, party.pid) +
-           (party.tid == party.pid ? "" : ", thread " + std::to_string(party.tid) + ",");
+           (party.tid == party.pid ? "" : ", thread " + std::to_string(party.tid));
   return named(party.slot == segment.header().launchd.load() ? "launchd" : "a tool", party.tid);
+}
+
+std::string subject_text(const Segment& segment, const Party& party) {
+  return party_text(segment, party) + (party.pid == 0 || party.tid == party.pid ? "" : ",");
 }
 
 std::string object_text(const LockedObject& object, unsigned width) {

@@ -36,6 +36,8 @@ class Waits {
 
 // "echo (4260)", "echo (4260), thread 4261", "launchd (4240)".
 std::string party_text(const Segment& segment, const inspect::Party& party);
+// The same before a verb: "echo (4260), thread 4261,".
+std::string subject_text(const Segment& segment, const inspect::Party& party);
 // "port p88 com.example.echo". `width`: of the terminal, 0: nothing is cut.
 std::string object_text(const inspect::LockedObject& object, unsigned width);
 // The lines of info, its first column included; empty when nobody waits. `evict`: the command to paste.

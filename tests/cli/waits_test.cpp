@@ -12,13 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <functional>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <regex>
 
 #include "inspect/run_state.hpp"
 #include "inspect/waits.hpp"
+#include "inspect/world.hpp"
 #include "process/user_harness.hpp"
 #include "segment/domain.hpp"
 #include "segment/slot.hpp"
@@ -265,9 +266,9 @@ TEST_F(WaitsTest, EvictKillsTheHolderAndTheWaiterGoesOn) {
   const Result dry = run("evict --dry-run");
   EXPECT_EQ(0, dry.status);
   EXPECT_TRUE(std::regex_search(
-      dry.text, std::regex("^would kill waits \\(" + server() +
+      dry.text, std::regex("^waits \\(" + server() +
                            "\\) is stopped; it holds port p\\d+ com\\.example\\.waits\n  waits \\(" +
-                           std::to_string(client_->pid()) + "\\) waits for it\n$")))
+                           std::to_string(client_->pid()) + "\\) waits for it\nwould kill 1 task\n$")))
       << dry.text;
   const Json planned = json("evict --dry-run");
   EXPECT_EQ("portolan.evict/1", planned["schema"]);
@@ -395,6 +396,32 @@ TEST_F(WaitsTest, LaunchdEvictsWhereItIsAskedTo) {
   EXPECT_EQ(0, domain_.fsck());
 }
 
+// The burial of another wants the port, too.
+TEST_F(WaitsTest, LaunchdItselfMayBeTheOneWhoWaits) {
+  begin();
+  ASSERT_TRUE(server_->to_lock(segment_));
+  ASSERT_TRUE(server_->leave_stopped());
+  client_->kill_hard();
+  std::string text;
+  const std::regex wanted("\n           launchd \\(\\d+\\) waits for it");
+  for (int i = 0; i < 300 && !std::regex_search(text, wanted); i++, usleep(10'000)) text = run("info").text;
+  EXPECT_TRUE(std::regex_search(text, wanted)) << text;
+  const Json waiter = json("info")["waits"][0]["waiter"];
+  EXPECT_TRUE(waiter["pid"].is_null());
+  EXPECT_EQ(json("info")["launchd"]["pid"], waiter["tid"]);
+  const Result done = run("evict --yes");
+  EXPECT_EQ(0, done.status) << done.text;
+  EXPECT_EQ(SIGKILL, server_->killed_by(user::kPatience));
+}
+
+TEST_F(WaitsTest, LaunchdEvictsWhileItWaitsItself) {
+  begin("1");
+  ASSERT_TRUE(server_->to_lock(segment_));
+  ASSERT_TRUE(server_->leave_stopped());
+  client_->kill_hard();
+  EXPECT_EQ(SIGKILL, server_->killed_by(user::kPatience * user::kSlower));
+}
+
 TEST_F(WaitsTest, LaunchdEvictsNobodyOtherwise) {
   begin();
   jam();
@@ -411,6 +438,50 @@ TEST_F(WaitsTest, LaunchdEvictsNobodyOtherwise) {
   client_->tell("");
   EXPECT_EQ("went on", client_->line());
   EXPECT_EQ(0, domain_.fsck());
+}
+
+// Nobody sleeps on a lock while holding another, so that a chain of locks is nothing that a sound domain
+// makes: here is one made by hand, as a copy of a segment.
+TEST_F(WaitsTest, AChainIsShownAsSuch) {
+  portolan::test_inspect::World world;
+  portolan::Segment& segment = world.segment;
+  const auto a = world.citizen("first", 70001), b = world.citizen("second", 70002),
+             c = world.citizen("third", 70003);
+  portolan::Thread threads[3];
+  const portolan::test_inspect::Citizen* const owners[] = {&a, &b, &c};
+  const uint32_t tids[] = {70001, 70012, 70003};
+  for (unsigned i = 0; i < 3; i++) {
+    ASSERT_TRUE(threads[i].attach(segment, tids[i]));
+    threads[i].slot().task.init(owners[i]->task.index);
+  }
+  auto note = [&](portolan::Thread& thread, portolan::LockWord& word) {
+    const auto at = static_cast<uint32_t>(segment.offset_of(word.address()) >> 2);
+    thread.slot().held[thread.slot().held_count.load()].store(at);
+    thread.slot().held_count.store(thread.slot().held_count.load() + 1);
+    return at;
+  };
+  portolan::LockWord &outer = segment.at(a.space).lock, &inner = segment.at(b.space).lock;
+  note(threads[0], outer);
+  outer.try_acquire(threads[0].index());
+  note(threads[1], inner);
+  inner.try_acquire(threads[1].index());
+  threads[1].slot().waits_on.store(note(threads[1], outer));
+  threads[2].slot().waits_on.store(note(threads[2], inner));
+  const std::string copy = domain_.path() + "-chain";
+  std::ofstream(copy, std::ios::binary)
+      .write(reinterpret_cast<const char*>(segment.base()), static_cast<std::streamsize>(segment.size()));
+  const std::string text = run("info -i " + copy).text;
+  const Json document = json("info -i " + copy);
+  unlink(copy.c_str());
+  EXPECT_NE(std::string::npos,
+            text.find("waits    first (70001) is in a state unknown; it holds space of first (70001)\n"
+                      "           second (70002), thread 70012, waits for it\n"
+                      "             and holds space of second (70002)\n"
+                      "               third (70003) waits for it\n"))
+      << text;
+  ASSERT_EQ(2u, document["waits"].size()) << document;
+  EXPECT_EQ(Json({70012, 70001}), document["waits"][0]["chain"]);
+  EXPECT_EQ(Json({70003, 70012, 70001}), document["waits"][1]["chain"]);
 }
 
 }  // namespace
