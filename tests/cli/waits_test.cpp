@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -20,6 +20,7 @@
 #include "inspect/run_state.hpp"
 #include "inspect/waits.hpp"
 #include "inspect/world.hpp"
+#include "launchd/evict.hpp"
 #include "process/user_harness.hpp"
 #include "segment/domain.hpp"
 #include "segment/slot.hpp"
@@ -124,6 +125,19 @@ class Server {
   int status_ = 0;
   bool ended_ = false;
 };
+
+// As a sparse file.
+bool save(const portolan::Segment& segment, const std::string& path) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  bool well = file >= 0 && ftruncate(file, static_cast<off_t>(segment.size())) == 0;
+  const std::vector<std::byte> nothing(portolan::kPage);
+  for (uint64_t at = 0; well && at < segment.size(); at += portolan::kPage)
+    if (std::memcmp(segment.base() + at, nothing.data(), portolan::kPage) != 0)
+      well = pwrite(file, segment.base() + at, portolan::kPage, static_cast<off_t>(at)) ==
+             ssize_t{portolan::kPage};
+  close(file);
+  return well;
+}
 
 struct Result {
   int status = -1;
@@ -361,7 +375,42 @@ TEST_F(WaitsTest, WhoIsInNobodysWayIsNotEvicted) {
   EXPECT_EQ(2, run("evict --yes --stopped-for soon").status);
   EXPECT_EQ(2, run("evict --yes --stopped-for -1").status);
   EXPECT_EQ(2, run("evict --yes -i /dev/null").status);
-  kill(server_->pid(), SIGCONT);
+  EXPECT_EQ(0, domain_.fsck());
+}
+
+// What was seen a moment ago may not be so any more: the process is another of the same pid, or it has run.
+TEST_F(WaitsTest, NobodyElseIsKilledInItsPlace) {
+  begin();
+  jam();
+  portolan::Obstacles obstacles;
+  obstacles.look(segment_);
+  ASSERT_EQ(1u, obstacles.all().size());
+  const portolan::Obstacle seen = obstacles.all()[0];
+  portolan::Obstacle other = seen;
+  other.holder.started++;
+  EXPECT_EQ(portolan::Eviction::gone, evict(segment_, other));
+  other = seen;
+  other.holder.started = 0;
+  EXPECT_EQ(portolan::Eviction::unknown, evict(segment_, other));
+  other = seen;
+  other.look.switches++;
+  EXPECT_EQ(portolan::Eviction::changed, evict(segment_, other));
+  other = seen;
+  other.holder.incarnation++;
+  EXPECT_EQ(portolan::Eviction::changed, evict(segment_, other));
+  other = seen;
+  other.holder.pid = 0;
+  EXPECT_EQ(portolan::Eviction::no_task, evict(segment_, other));
+  EXPECT_EQ(0, server_->killed_by(200));
+  // As long as it has not run, it has been in the way since then.
+  obstacles.look(segment_);
+  EXPECT_EQ(seen.since_ns, obstacles.all()[0].since_ns);
+  EXPECT_EQ(portolan::Eviction::killed, evict(segment_, seen));
+  EXPECT_EQ(SIGKILL, server_->killed_by(user::kPatience));
+  EXPECT_EQ("went on", client_->line());
+  obstacles.look(segment_);
+  EXPECT_TRUE(obstacles.none());
+  EXPECT_EQ(0, domain_.fsck());
 }
 
 TEST_F(WaitsTest, WhereAllAreStoppedNobodyIsEvicted) {
@@ -468,8 +517,7 @@ TEST_F(WaitsTest, AChainIsShownAsSuch) {
   threads[1].slot().waits_on.store(note(threads[1], outer));
   threads[2].slot().waits_on.store(note(threads[2], inner));
   const std::string copy = domain_.path() + "-chain";
-  std::ofstream(copy, std::ios::binary)
-      .write(reinterpret_cast<const char*>(segment.base()), static_cast<std::streamsize>(segment.size()));
+  ASSERT_TRUE(save(segment, copy));
   const std::string text = run("info -i " + copy).text;
   const Json document = json("info -i " + copy);
   unlink(copy.c_str());
