@@ -125,7 +125,7 @@ class Evict : public Command {
       if (globals.json)
         show(dump(json(source, snapshot, outcomes)), false);
       else if (!globals.quiet)
-        show("nobody who is stopped is in anybody's way\n");
+        show("nobody who is stopped is in anybody's way" + not_so_long() + "\n");
       return kFine;
     }
     if (!globals.json) show(plan_text(source, outcomes, width_of(STDOUT_FILENO, globals.wide)), false);
@@ -172,11 +172,11 @@ class Evict : public Command {
     bool stopped = false;
     for (const uint32_t tid : task.threads) stopped = stopped || look_at_thread(task.pid, tid).stopped();
     if (!stopped) throw Failure{kFound, who + " is not stopped", "portolan info"};
-    throw Failure{
-        kFound,
-        who + " is stopped, but nobody waits for what it holds" +
-            (stopped_for_ > kLeast ? ", or not for " + decimal(stopped_for_) + " s" : std::string()),
-        "portolan info"};
+    throw Failure{kFound, who + " is stopped, but nobody waits for what it holds" + not_so_long(),
+                  "portolan info"};
+  }
+  std::string not_so_long() const {
+    return stopped_for_ > kLeast ? ", or not for " + decimal(stopped_for_) + " s" : "";
   }
 
   static std::string plan_text(const Source& source, const std::vector<Outcome>& outcomes, unsigned width) {

@@ -7,6 +7,7 @@
 #include "cli/launch.hpp"
 #include "cli/repeat.hpp"
 #include "inspect/words.hpp"
+#include "segment/domain_files.hpp"
 #include "segment/segment.hpp"
 
 namespace portolan::cli {
@@ -118,13 +119,17 @@ class Lines {
 
 }  // namespace
 
+Waits::Waits(const Source& source)
+    : source_(source),
+      tids_are_ours_(source.live() && source.segment().header().pidns == files::pid_namespace()) {}
+
 void Waits::look_once() {
   std::vector<SeenWait> now;
   const double time = seconds_now();
   for (Wait& wait : lock_waits(source_.segment())) {
     SeenWait it;
     it.object = locked_object(source_.segment(), wait.lock);
-    if (source_.live()) {
+    if (tids_are_ours_) {
       it.waiter = look_at_thread(wait.waiter.pid, wait.waiter.tid);
       it.holder = look_at_thread(wait.holder.pid, wait.holder.tid);
     }

@@ -23,7 +23,7 @@ struct SeenWait {
 
 class Waits {
  public:
-  explicit Waits(const Source& source) : source_(source) {}
+  explicit Waits(const Source& source);
   // The waits that a second look a moment later sees, too: those that are part of every traffic do not last.
   const std::vector<SeenWait>& look();
 
@@ -31,6 +31,7 @@ class Waits {
   void look_once();
 
   const Source& source_;
+  bool tids_are_ours_;  // not those of another time, or of another pid namespace
   std::vector<SeenWait> seen_;
 };
 

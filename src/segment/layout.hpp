@@ -89,9 +89,9 @@ struct alignas(4096) Header {
   Cell<uint32_t> roots[16];      // well-known objects of the layers above; written once, at creation
   ZoneState zones[kMaxZones];
 
-  Hint<uint32_t>
-      evict_after;  // seconds that a stopped task may let others wait before launchd kills it; 0: for ever
-  Hint<uint32_t> evicted;  // how many launchd has killed, for info
+  // For how many seconds a stopped task may let others wait before launchd kills it, 0: for ever; and how
+  // many it has killed.
+  Hint<uint32_t> evict_after, evicted;
 };
 static_assert(sizeof(Header) == 4096);
 

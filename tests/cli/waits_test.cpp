@@ -445,6 +445,34 @@ TEST_F(WaitsTest, LaunchdEvictsWhereItIsAskedTo) {
   EXPECT_EQ(0, domain_.fsck());
 }
 
+// Its standard error is the null device where a task has started it.
+TEST_F(WaitsTest, LaunchdSaysWhomItEvicts) {
+  begin("1");
+  const pid_t first = json("info")["launchd"]["pid"];
+  kill(first, SIGKILL);
+  // Its lock goes with it.
+  const auto gone = static_cast<uint32_t>(first);
+  for (int i = 0; i < user::kPatience; i++, usleep(1000))
+    if (portolan::inspect::look_at_thread(gone, gone).state == RunState::dead) break;
+  user::Program launchd(nullptr, "/bin/sh", {"-c", "exec " PORTOLAN_LAUNCHD " " + domain_.path() + " 2>&1"});
+  auto serves = [&] {
+    const Json now = json("info")["launchd"];
+    return now.is_object() && now["pid"] == launchd.pid();
+  };
+  // One that a task has started meanwhile would make ours end at once.
+  for (int i = 0; i < 500 && !serves(); i++) usleep(10'000);
+  ASSERT_TRUE(serves());
+  jam();
+  EXPECT_TRUE(
+      std::regex_match(launchd.line(user::kPatience * user::kSlower),
+                       std::regex("portolan-launchd: evicted waits \\(" + server() +
+                                  "\\): stopped in a call of the kernel, and others waited for it for "
+                                  "\\d+ s")));
+  EXPECT_EQ(SIGKILL, server_->killed_by(user::kPatience));
+  EXPECT_EQ("went on", client_->line());
+  EXPECT_EQ(0, domain_.fsck());
+}
+
 // The burial of another wants the port, too.
 TEST_F(WaitsTest, LaunchdItselfMayBeTheOneWhoWaits) {
   begin();
@@ -469,6 +497,24 @@ TEST_F(WaitsTest, LaunchdEvictsWhileItWaitsItself) {
   ASSERT_TRUE(server_->leave_stopped());
   client_->kill_hard();
   EXPECT_EQ(SIGKILL, server_->killed_by(user::kPatience * user::kSlower));
+}
+
+TEST_F(WaitsTest, TheLastWhoAsksDecides) {
+  begin("1");
+  const std::string program = std::string(PORTOLAN_TEST_PROGRAMS_DIR) + "/waits want x";
+  run("run " + program);
+  EXPECT_EQ(1, json("info")["evict_stopped"]);
+  run("run --evict-stopped 2.5 " + program);
+  EXPECT_EQ(3, json("info")["evict_stopped"]);
+  run("run --evict-stopped 0 " + program);
+  EXPECT_TRUE(json("info")["evict_stopped"].is_null());
+  EXPECT_EQ(2, run("run --evict-stopped -1 true").status);
+  setenv("PORTOLAN_EVICT_STOPPED", "soon", 1);
+  EXPECT_EQ(0u,
+            run("run " + program)
+                .text.find("portolan: PORTOLAN_EVICT_STOPPED=soon is no whole number of seconds: ignored\n"));
+  unsetenv("PORTOLAN_EVICT_STOPPED");
+  EXPECT_TRUE(json("info")["evict_stopped"].is_null());
 }
 
 TEST_F(WaitsTest, LaunchdEvictsNobodyOtherwise) {
