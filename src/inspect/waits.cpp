@@ -121,7 +121,8 @@ const char* zone_word(unsigned zone) {
                                     "recorded stack",
                                     "recorded right",
                                     "recorded module",
-                                    "request for a notification"};
+                                    "request for a notification",
+                                    "job"};
   return zone < sizeof kWords / sizeof *kWords ? kWords[zone] : "";
 }
 
