@@ -11,7 +11,7 @@ function __portolan_domains
     end
 end
 
-set -l commands run check ps lsmp trace info fsck help
+set -l commands run check ps lsmp trace info fsck evict help
 complete -c portolan -f
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a run -d "start a program in a domain"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a check -d "run a program and report leaked port rights"
@@ -20,6 +20,7 @@ complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a lsmp -d "
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a trace -d "who holds the other ends of a task's ports"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a info -d "the domain at a glance"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a fsck -d "check every invariant of the kernel"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a evict -d "kill stopped tasks that others wait for"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a help -d "a page, or a topic"
 complete -c portolan -s d -l domain -x -a "(__portolan_domains)" -d "the domain"
 complete -c portolan -s i -l input -r -F -d "read a copied segment"
@@ -33,6 +34,7 @@ complete -c portolan -n "__fish_seen_subcommand_from run check" -F
 complete -c portolan -n "__fish_seen_subcommand_from run" -l fresh -d "in a new domain"
 complete -c portolan -n "__fish_seen_subcommand_from run" -l sites -d "record stacks"
 complete -c portolan -n "__fish_seen_subcommand_from run" -l guard -x -a "auto mprotect off" -d "the memory guard"
+complete -c portolan -n "__fish_seen_subcommand_from run" -l evict-stopped -x -d "launchd kills stopped tasks in the way"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l pile -x -d "references that are a leak"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l grace -x -d "seconds for dead names"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l kinds -x -a "all piled dead unanswered held"
@@ -42,8 +44,11 @@ complete -c portolan -n "__fish_seen_subcommand_from check" -l gen-suppressions 
 complete -c portolan -n "__fish_seen_subcommand_from check" -l stacks -x -a "all 1 3"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l report -x -a "text json: junit:"
 complete -c portolan -n "__fish_seen_subcommand_from check" -l error-exitcode -x -d "status for leaks"
-complete -c portolan -n "__fish_seen_subcommand_from lsmp trace" -a "(__portolan_tasks)"
+complete -c portolan -n "__fish_seen_subcommand_from lsmp trace evict" -a "(__portolan_tasks)"
 complete -c portolan -n "__fish_seen_subcommand_from fsck" -l recover -d "first do what launchd would do"
+complete -c portolan -n "__fish_seen_subcommand_from evict" -l stopped-for -x -d "only those in the way for so many seconds"
+complete -c portolan -n "__fish_seen_subcommand_from evict" -l dry-run -d "kill nobody"
+complete -c portolan -n "__fish_seen_subcommand_from evict" -l yes -d "do not ask"
 complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s p -x -a "(__portolan_tasks)"
 complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s a -d "all tasks"
 complete -c portolan -n "__fish_seen_subcommand_from lsmp" -s j -r -F -d "write JSON"
@@ -57,4 +62,4 @@ complete -c portolan -n "__fish_seen_subcommand_from trace" -l sites -x -d "reco
 complete -c portolan -n "__fish_seen_subcommand_from trace" -l with -x -a "(__portolan_tasks)"
 complete -c portolan -n "__fish_seen_subcommand_from trace" -l names -d "pairs of names"
 complete -c portolan -n "__fish_seen_subcommand_from ps" -l sort -x -a "pid program names send recv once dead urefs queued msgs growth"
-complete -c portolan -n "__fish_seen_subcommand_from help" -a "run check ps lsmp trace info fsck leaks codes divergences"
+complete -c portolan -n "__fish_seen_subcommand_from help" -a "run check ps lsmp trace info fsck evict leaks codes divergences"

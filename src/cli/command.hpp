@@ -60,6 +60,7 @@ std::unique_ptr<Command> make_trace();
 std::unique_ptr<Command> make_ps();
 std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_fsck();
+std::unique_ptr<Command> make_evict();
 
 // The command's page, or a topic's text; a screen of commands for an empty word.
 int help(const std::string& word, const std::vector<std::unique_ptr<Command>>& commands);

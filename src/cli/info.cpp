@@ -21,6 +21,7 @@
 #include "cli/repeat.hpp"
 #include "cli/source.hpp"
 #include "cli/terminal.hpp"
+#include "cli/waits.hpp"
 #include "inspect/words.hpp"
 #include "ipc/objects.hpp"
 
@@ -79,10 +80,15 @@ struct Facts {
   double used = 0, free = 0;  // bytes
   bool keys = false;
   double launchd_age = -1;
+  uint32_t evict_after = 0, evicted = 0;
+  std::vector<SeenWait> waits;
 };
 
-Facts facts_of(const Source& source) {
+Facts facts_of(const Source& source, Waits& waits) {
   Facts facts;
+  facts.waits = waits.look();
+  facts.evict_after = source.segment().header().evict_after.load();
+  facts.evicted = source.segment().header().evicted.load();
   facts.snapshot = source.snapshot();
   for (const TaskInfo& task : facts.snapshot.tasks) {
     if (task.dead) continue;
@@ -168,12 +174,13 @@ class Info : public Command {
       if (failure.code != kAbsent || globals.domain || globals.input) throw;
       return without_domain(globals);
     }
+    Waits waits(*source);
     return repeat(globals, [&](bool paged) {
-      const Facts facts = facts_of(*source);
+      const Facts facts = facts_of(*source, waits);
       if (globals.json)
         show(dump(json(*source, facts), globals.watch.has_value()), false);
       else
-        show(text(*source, facts, globals.verbose), paged);
+        show(text(*source, facts, globals), paged);
       return static_cast<int>(kFine);
     });
   }
@@ -207,7 +214,7 @@ class Info : public Command {
     return kFine;
   }
 
-  static std::string text(const Source& source, const Facts& facts, bool verbose) {
+  static std::string text(const Source& source, const Facts& facts, const Globals& globals) {
     const Snapshot& s = facts.snapshot;
     std::string text =
         first_line(source.name() == source.path() ? source.path() : source.name() + ", " + source.path());
@@ -216,7 +223,7 @@ class Info : public Command {
             plural(s.ports_live, "port") + ", " + plural(s.messages, "message") + "; " +
             bytes_text(facts.used) + ", " + bytes_text(facts.free) + " free\n";
     text += "guard    " + guard_text(facts) + "\n";
-    if (verbose) text += guards_text(s);
+    if (globals.verbose) text += guards_text(s);
     text += "spin     " + spin_text() + "\n";
     text += "launchd  ";
     if (s.launchd_pid == 0)
@@ -225,7 +232,15 @@ class Info : public Command {
       text += std::to_string(s.launchd_pid) +
               (facts.launchd_age >= 0 ? ", up " + age_text(facts.launchd_age) : ", gone");
     if (s.recovered != 0) text += "; " + plural(s.recovered, "thread") + " recovered";
-    text += "\nsites    " + sites_text(s) + "\n";
+    if (facts.evicted != 0) text += "; " + plural(facts.evicted, "stopped task") + " evicted";
+    text += "\n";
+    if (facts.evict_after != 0)
+      text += "evict    launchd kills a task that is stopped and lets others wait for " +
+              grouped(facts.evict_after) + " s\n";
+    text += waits_text(source.segment(), facts.waits,
+                       "portolan evict" + (globals.domain ? " -d " + *globals.domain : std::string()),
+                       width_of(STDOUT_FILENO, globals.wide));
+    text += "sites    " + sites_text(s) + "\n";
     return text + "limits   " + limits() + "\ndarwin   where it differs: portolan help divergences\n";
   }
 
@@ -249,6 +264,9 @@ class Info : public Command {
         s.launchd_pid == 0 ? Json() : Json{{"pid", s.launchd_pid}, {"seconds", facts.launchd_age}};
     json["recovered"] = s.recovered;
     json["quarantined"] = s.quarantined;
+    json["evict_stopped"] = facts.evict_after == 0 ? Json() : Json(facts.evict_after);
+    json["evicted"] = facts.evicted;
+    json["waits"] = waits_json(facts.waits);
     json["sites"] = (s.flags & kDomainSites) != 0;
     json["limits"] = {
         {"slots", ipc::kTableMax}, {"queue", MACH_PORT_QLIMIT_DEFAULT}, {"queue_max", MACH_PORT_QLIMIT_MAX}};

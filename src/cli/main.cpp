@@ -26,6 +26,7 @@ Commands all_commands() {
   commands.push_back(make_trace());
   commands.push_back(make_info());
   commands.push_back(make_fsck());
+  commands.push_back(make_evict());
   return commands;
 }
 

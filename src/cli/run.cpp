@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // portolan run: starts a program in a domain and returns its status. Silent unless the program is killed.
+#include <cmath>
+
 #include "cli/command.hpp"
 #include "cli/launch.hpp"
 #include "cli/source.hpp"
@@ -9,6 +11,11 @@
 namespace portolan::cli {
 
 namespace {
+
+// A part of a second counts as a whole one: only none at all is none.
+std::string whole_seconds(double seconds) {
+  return std::to_string(static_cast<uint64_t>(std::ceil(seconds)));
+}
 
 class Run : public Command {
  public:
@@ -22,6 +29,10 @@ class Run : public Command {
     options.add("--sites", &sites_, "record the stack that acquires each right");
     options.add("--guard KIND", &guard_, "the memory guard: auto, mprotect or off")
         .one_of({"auto", "mprotect", "off"});
+    options
+        .add("--evict-stopped SECONDS", &evict_stopped_,
+             "let launchd kill tasks that are stopped in the kernel and let others wait for so long; 0: none")
+        .between(0, 1e9);
   }
 
   int run(const Globals& globals, const std::vector<std::string>& program) override {
@@ -31,6 +42,7 @@ class Run : public Command {
     Environment settings;
     if (sites_) settings.emplace_back("PORTOLAN_SITES", "1");
     if (!guard_.empty()) settings.emplace_back("PORTOLAN_GUARD", guard_);
+    if (evict_stopped_) settings.emplace_back("PORTOLAN_EVICT_STOPPED", whole_seconds(*evict_stopped_));
     std::optional<PrivateDomain> own;
     if (fresh_) {
       own.emplace("run");
@@ -56,6 +68,7 @@ class Run : public Command {
  private:
   bool fresh_ = false, sites_ = false;
   std::string guard_;
+  std::optional<double> evict_stopped_;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "launchd/corpses.hpp"
+#include "launchd/evict.hpp"
 #include "launchd/watch.hpp"
 #include "segment/domain_files.hpp"
 #include "segment/futex.hpp"
@@ -65,6 +66,7 @@ int serve(const DomainPlace& place) {
   segment.header().launchd.store(self.index(), std::memory_order_release);
 
   Watch watch(segment);
+  start_evicting(segment);
   Reaper reaper;
   reaper.inode = inode_mapped_at(segment.base());
   const ino_t own = segment_inode(place);

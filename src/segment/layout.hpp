@@ -88,6 +88,10 @@ struct alignas(4096) Header {
   LockWord transit_lock;         // receive rights in messages: see KERNEL rule 7 in docs/kernel.md
   Cell<uint32_t> roots[16];      // well-known objects of the layers above; written once, at creation
   ZoneState zones[kMaxZones];
+
+  // For how many seconds a stopped task may let others wait before launchd kills it, 0: for ever; and how
+  // many it has killed.
+  Hint<uint32_t> evict_after, evicted;
 };
 static_assert(sizeof(Header) == 4096);
 

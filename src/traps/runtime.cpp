@@ -74,6 +74,27 @@ void read_guard(const char* wish) {
   }
 }
 
+void read_evict(const char* wish) {
+  constexpr uint64_t kMost = 1'000'000'000;  // seconds
+  uint64_t seconds = 0;
+  if (number(wish, seconds) && seconds <= kMost) {
+    g_settings.evict_after = static_cast<int64_t>(seconds);
+  } else if (*wish != 0) {
+    char line[256];
+    Text(line) << "portolan: PORTOLAN_EVICT_STOPPED=" << wish << " is no whole number of seconds: ignored\n";
+    (void)!write(2, line, strlen(line));
+  }
+}
+
+// What this program asks of the domain that it has joined, for all who are in it.
+void ask_of_domain(Segment& segment) {
+  Header& header = segment.header();
+  if (g_settings.domain_flags != 0) header.flags.fetch_or(g_settings.domain_flags);
+  if (g_settings.evict_after < 0) return;
+  header.evict_after.store(static_cast<uint32_t>(g_settings.evict_after));
+  futex_wake(header.evict_after.address(), 1);  // launchd sleeps on it where nothing was asked so far
+}
+
 void read_settings() {
   g_settings.secure = getauxval(AT_SECURE) != 0;
   if (g_settings.secure) {
@@ -85,6 +106,7 @@ void read_settings() {
   const char* guard = getenv("PORTOLAN_GUARD");
   g_settings.sites = sites != nullptr && sites[0] != 0 && strcmp(sites, "0") != 0;
   if (guard != nullptr) read_guard(guard);
+  if (const char* evict = getenv("PORTOLAN_EVICT_STOPPED")) read_evict(evict);
   uint64_t value = 0;
   if (number(getenv("PORTOLAN_SPIN"), value)) g_settings.spin_ns = value;
   if (number(getenv("PORTOLAN_DOMAIN_FLAGS"), value)) g_settings.domain_flags = static_cast<uint32_t>(value);
@@ -201,7 +223,7 @@ bool join(Process& process, ThreadContext& context) {
   const uint32_t rights = guard_open();
   const bool made = make_task(process, context);
   if (made) {
-    if (g_settings.domain_flags != 0) process.segment.header().flags.fetch_or(g_settings.domain_flags);
+    ask_of_domain(process.segment);
     ring_launchd(process.segment);
     launchd_ensure(context.thread);
   } else {

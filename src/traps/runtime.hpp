@@ -62,8 +62,9 @@ struct Settings {
   Guard guard = Guard::keys;  // PORTOLAN_GUARD; `keys` where there are some
   uint64_t spin_ns = 10'000;  // PORTOLAN_SPIN
   uint32_t domain_flags =
-      0;              // PORTOLAN_DOMAIN_FLAGS: what our domain is asked to do from now on (DomainFlag)
-  DomainPlace place;  // PORTOLAN_DOMAIN
+      0;                     // PORTOLAN_DOMAIN_FLAGS: what our domain is asked to do from now on (DomainFlag)
+  int64_t evict_after = -1;  // PORTOLAN_EVICT_STOPPED: Header::evict_after from now on; negative: as it is
+  DomainPlace place;         // PORTOLAN_DOMAIN
 };
 const Settings& settings();
 

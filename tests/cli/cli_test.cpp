@@ -85,7 +85,7 @@ class Cli : public testing::Test {
 TEST_F(Cli, BareItShowsOneScreen) {
   const Result result = run("");
   EXPECT_EQ(0, result.status);
-  for (const char* command : {"run", "check", "ps", "lsmp", "trace", "info", "fsck"})
+  for (const char* command : {"run", "check", "ps", "lsmp", "trace", "info", "fsck", "evict"})
     EXPECT_NE(std::string::npos, result.out.find("\n  " + std::string(command) + " ")) << command;
   EXPECT_LT(std::count(result.out.begin(), result.out.end(), '\n'), 31);
 }
@@ -126,7 +126,7 @@ TEST_F(Cli, ErrorsSayWhoWhatAndARemedy) {
 
 TEST_F(Cli, HelpKnowsCommandsAndTopics) {
   for (const char* word :
-       {"run", "check", "lsmp", "trace", "ps", "info", "fsck", "leaks", "codes", "divergences"}) {
+       {"run", "check", "lsmp", "trace", "ps", "info", "fsck", "evict", "leaks", "codes", "divergences"}) {
     const Result result = run(std::string("help ") + word);
     EXPECT_EQ(0, result.status) << word;
     EXPECT_FALSE(result.out.empty()) << word;
@@ -136,7 +136,8 @@ TEST_F(Cli, HelpKnowsCommandsAndTopics) {
   const std::string trace = run("trace --help").out;
   EXPECT_NE(std::string::npos, trace.find("\n  portolan trace [OPTION] TASK\n")) << trace;
   EXPECT_NE(std::string::npos, trace.find("\n  --sites SECONDS ")) << trace;
-  for (const char* words : {"", "run -h", "check -h", "lsmp -h", "trace -h", "ps -h", "info -h", "fsck -h"}) {
+  for (const char* words :
+       {"", "run -h", "check -h", "lsmp -h", "trace -h", "ps -h", "info -h", "fsck -h", "evict -h"}) {
     std::istringstream lines(run(words).out);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << words << ": " << line;
   }
