@@ -196,8 +196,10 @@ void launchd_stand_in(Thread& self) {
   const uint64_t last = g_process->launchd_checked.load();
   launchd_ensure(self);
   if (g_process->launchd_checked.load() == last || alive(self.segment())) return;
-  // It was our turn, and there is none yet, perhaps because there can be none.
-  if (!domain_has_launchd(settings().place)) Reaper{}.round(self);
+  // It was our turn, and there is none yet, perhaps because there can be none: whoever starts where our file
+  // was, serves another domain.
+  const DomainPlace& place = settings().place;
+  if (!domain_has_launchd(place) || !domain_is_at(place, self.segment())) Reaper{}.round(self);
 }
 
 }  // namespace portolan

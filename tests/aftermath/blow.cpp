@@ -74,9 +74,13 @@ void Group::end() {
   if (terminal_ >= 0) close(terminal_);
   terminal_ = -1;
   if (leader_ <= 0) return;
+  // Nobody has buried them yet, so the numbers are theirs.
   for (const std::atomic<int32_t>& pid : ledger_.pid)
     if (pid > 0) kill(pid, SIGKILL);
   kill(leader_, SIGKILL);
+  waitpid(leader_, nullptr, 0);
+  for (const std::atomic<int32_t>& pid : ledger_.pid)
+    if (pid > 0) waitpid(pid, nullptr, 0);  // ours, without the leader
   leader_ = -1;
 }
 

@@ -20,7 +20,7 @@ kern_return_t send_parcel(const storm::Calls& calls, mach_port_t to, mach_port_t
   parcel.port.type = MACH_MSG_PORT_DESCRIPTOR;
   parcel.memory.address = bytes;
   parcel.memory.size = sizeof bytes;
-  parcel.memory.copy = MACH_MSG_PHYSICAL_COPY;
+  parcel.memory.copy = MACH_MSG_VIRTUAL_COPY;  // so that destroying the message frees it
   parcel.memory.type = MACH_MSG_OOL_DESCRIPTOR;
   parcel.number = number;
   const kern_return_t code = calls.mach_msg(&parcel.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof parcel,

@@ -62,19 +62,24 @@ class Master {
         violation(what);
         return false;
       }
-      bury();
+      look_after_survivors();
       usleep(kLook);
     }
     return true;
   }
-  void bury() {
-    for (int status = 0; const pid_t pid = waitpid(-1, &status, WNOHANG);) {
-      if (pid < 0) return;
-      const auto at = std::find(survivors_.begin(), survivors_.end(), pid);
-      if (at == survivors_.end()) continue;
-      survivors_.erase(at);
-      if (ledger_.leave == 0 || status != 0) violation("a survivor has ended");
-    }
+  void look_after_survivors() {
+    std::erase_if(survivors_, [this](pid_t pid) {
+      int status = 0;
+      if (waitpid(pid, &status, WNOHANG) != pid) return false;
+      if (ledger_.leave != 0 && status == 0) return true;
+      printf("a survivor ended with status %#x\n", static_cast<unsigned>(status));
+      violation("a survivor has ended");
+      return true;
+    });
+  }
+  // Launchds that are dead, when nobody else is.
+  static void bury_the_rest() {
+    while (waitpid(-1, nullptr, WNOHANG) > 0) continue;
   }
   void violation(const char* what) {
     violations_++;
@@ -138,6 +143,7 @@ class Master {
     collect(times, group.first_struck(), launchd_too ? back : 0);
     ledger_.struck = 0;
     group.end();
+    if (launchd_too) waitpid(launchd, nullptr, WNOHANG);
     if (calm([&] { return view_.census() == before_; })) judge();
     done_++;
   }
@@ -189,7 +195,7 @@ class Master {
     for (const pid_t pid : survivors_) kill(pid, SIGKILL);
     // Launchd removes it when the last task is gone.
     for (unsigned i = 0; i < 100 && access(path, F_OK) == 0; i++) {
-      bury();
+      bury_the_rest();
       usleep(100'000);
     }
     if (access(path, F_OK) == 0) violation("the domain was not removed");
