@@ -18,6 +18,7 @@ namespace {
 [[noreturn]] void lead(Ledger& ledger, int terminal) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != ledger.master) _exit(1);
+  signal(SIGHUP, SIG_DFL);  // nohup has us ignore it
   if (terminal >= 0) {
     char name[128];
     setsid();
