@@ -70,15 +70,16 @@ class Master {
   void look_after_survivors() {
     std::erase_if(survivors_, [this](pid_t pid) {
       int status = 0;
-      if (waitpid(pid, &status, WNOHANG) != pid) return false;
+      if (waitpid(pid, &status, WNOHANG) == 0) return false;
       if (ledger_.leave != 0 && status == 0) return true;
       printf("a survivor ended with status %#x\n", static_cast<unsigned>(status));
       violation("a survivor has ended");
       return true;
     });
   }
-  // Launchds that are dead, when nobody else is.
-  static void bury_the_rest() {
+  // When no victim is left: launchds that were killed, and those that came too late to serve.
+  void bury_the_rest() {
+    look_after_survivors();
     while (waitpid(-1, nullptr, WNOHANG) > 0) continue;
   }
   void violation(const char* what) {
@@ -143,7 +144,7 @@ class Master {
     collect(times, group.first_struck(), launchd_too ? back : 0);
     ledger_.struck = 0;
     group.end();
-    if (launchd_too) waitpid(launchd, nullptr, WNOHANG);
+    bury_the_rest();
     if (calm([&] { return view_.census() == before_; })) judge();
     done_++;
   }
