@@ -32,10 +32,17 @@ class Fsck : public Command {
   }
 
   int run(const Globals& globals, const std::vector<std::string>&) override {
+    Recovered recovered;
     if (recover_) {
-      const std::string done = recover(Source(globals));
-      if (!globals.json && !globals.quiet) show(done);
-      if (done.starts_with("removed")) return kFine;
+      const Source source(globals);
+      recovered = recover(source);
+      if (recovered.removed) {
+        tell_removed(globals, source);
+        return kFine;
+      }
+      if (!globals.json && !globals.quiet)
+        show(plural(recovered.threads, "dead thread") + " recovered, " + plural(recovered.tasks, "task") +
+             " ended whose process was gone\n");
     }
     const Source source(globals);
     const double start = seconds_now();
@@ -61,6 +68,7 @@ class Fsck : public Command {
       json["looks"] = sound.looks;
       json["quarantined"] = snapshot.quarantined;
       json["guards"] = guards;
+      if (recover_) json["recovered"] = {{"threads", recovered.threads}, {"tasks", recovered.tasks}};
       json["milliseconds"] = elapsed;
       show(dump(json), false);
     } else {
@@ -86,6 +94,16 @@ class Fsck : public Command {
   }
 
  private:
+  static void tell_removed(const Globals& globals, const Source& source) {
+    if (globals.json) {
+      Json json = document("fsck", source.name(), "");
+      json["removed"] = true;
+      show(dump(json), false);
+    } else if (!globals.quiet) {
+      show("removed: it was lost, and nobody used it\n");
+    }
+  }
+
   bool recover_ = false;
 };
 

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "cli/command.hpp"
-#include "inspect/words.hpp"
 #include "segment/life.hpp"
 #include "traps/founder.hpp"
 
@@ -33,17 +32,16 @@ void fault(int) {
   beyond_recovery("its memory is gone, or damaged");
 }
 
-std::string recover_lost(const Source& source) {
+Recovered recover_lost(const Source& source) {
   DomainError error;
-  if (domain_remove(source.place(), kFounder, nullptr, 0, error))
-    return "removed: it was lost, and nobody used it\n";
+  if (domain_remove(source.place(), kFounder, nullptr, 0, error)) return {true, 0, 0};
   throw Failure{kFound, "the domain is lost: nothing in it can be recovered",
                 "end its programs: portolan ps"};
 }
 
 }  // namespace
 
-std::string recover(const Source& source) {
+Recovered recover(const Source& source) {
   if (!source.live()) throw Failure{kUsage, "a copy cannot be recovered", "portolan fsck --recover"};
   if (source.segment().header().lost.load() != 0) return recover_lost(source);
   Thread self;
@@ -68,8 +66,7 @@ std::string recover(const Source& source) {
   self.detach();
   life_left(life);
   domain_unmap(g_segment);
-  return inspect::plural(recovered, "dead thread") + " recovered, " + inspect::plural(ended, "task") +
-         " ended whose process was gone\n";
+  return {false, recovered, ended};
 }
 
 }  // namespace portolan::cli

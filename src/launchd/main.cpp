@@ -5,11 +5,15 @@
 // on launchd.lock decides which of several stays.
 //
 // It may be killed after any line: all it knows is in the segment, where the next one finds it.
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <utility>
 
 #include "launchd/corpses.hpp"
 #include "launchd/evict.hpp"
@@ -34,12 +38,22 @@ void complain(const DomainError& error) {
   (void)!write(2, line, strlen(line));
 }
 
-// The segment's memory is gone, or damaged: so is the domain. Whoever comes next makes another.
 char g_segment_path[kPathMax + 32];
 Segment g_segment;  // for the watch's threads, too
+
+// Not when somebody has made the domain anew by now: that file is not ours.
+void remove_file() {
+  const files::Descriptor file(open(g_segment_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status;
+  if (file && files::lock_file(AT_FDCWD, g_segment_path, file.get()) && fstat(file.get(), &status) == 0 &&
+      status.st_ino == g_segment.inode)
+    unlink(g_segment_path);
+}
+
+// The segment's memory is gone, or damaged: so is the domain. Whoever comes next makes another.
 void domain_lost(int) {
   for (const int signal : {SIGBUS, SIGSEGV}) ::signal(signal, SIG_DFL);
-  unlink(g_segment_path);
+  remove_file();
   declare_lost(g_segment);
   _exit(1);
 }
@@ -50,7 +64,8 @@ void domain_broken(const char* what) {
   domain_lost(0);
 }
 
-int serve(const DomainPlace& place) {
+// `lock`: on launchd.lock.
+int serve(const DomainPlace& place, files::Descriptor lock) {
   Segment& segment = g_segment;
   Thread self;
   LifeLink life;
@@ -69,11 +84,12 @@ int serve(const DomainPlace& place) {
   start_evicting(segment);
   Reaper reaper;
   reaper.inode = inode_mapped_at(segment.base());
-  const ino_t own = segment_inode(place);
   corpses_directory(place);
   uint64_t alone_since = 0;
   for (;;) {
     if (segment.header().lost.load() != 0) domain_lost(0);
+    // Who joins from now on does so elsewhere, and needs another launchd.
+    if (lock && !domain_is_at(place, segment)) lock.reset();
     reaper.corpse = (segment.header().flags.load() & kDomainCorpse) != 0 ? corpse_hook : nullptr;
     const uint32_t seen = watch.deaths_seen();
     const Reaper::Census census = reaper.round(self);
@@ -82,7 +98,7 @@ int serve(const DomainPlace& place) {
     if (empty && alone_since == 0) alone_since = monotonic_ns();
     // Gone already, when somebody else cleared it away: then there is nothing to serve either.
     if (empty && monotonic_ns() - alone_since >= kGrace &&
-        (domain_remove(place, kFounder, &segment, self.index(), error, own) ||
+        (domain_remove(place, kFounder, &segment, self.index(), error, segment.inode) ||
          error.code == DomainFault::absent))
       return 0;
     // What was ended now, or cannot go on yet, is looked at again soon.
@@ -113,7 +129,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   place.is_private = !parent_is_ours(place);
-  const int lock = domain_lock_launchd(place);  // kept open, and so held, for life
-  if (lock < 0) return 0;                       // another one serves
-  return serve(place);
+  files::Descriptor lock(domain_lock_launchd(place));  // kept open, and so held, for life
+  if (!lock) return 0;                                 // another one serves
+  return serve(place, std::move(lock));
 }

@@ -132,13 +132,6 @@ void Watch::wait(uint32_t deaths_seen_before, uint64_t patience_ns) {
   }
 }
 
-ino_t segment_inode(const DomainPlace& place) {
-  char path[kPathMax + 32];
-  Text(path) << place.path << "/" << files::segment_name();
-  struct stat status;
-  return lstat(path, &status) == 0 ? status.st_ino : 0;
-}
-
 bool parent_is_ours(const DomainPlace& place) {
   char parent[64];
   Text(parent) << "/dev/shm/portolan-" << uint64_t{geteuid()} << "/";

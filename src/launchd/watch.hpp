@@ -42,8 +42,6 @@ class Watch {
   std::vector<Process> processes_;
 };
 
-// The inode of the domain's segment file; 0: unknown.
-ino_t segment_inode(const DomainPlace& place);
 // The place is the usual one, below the user's own directory.
 bool parent_is_ours(const DomainPlace& place);
 

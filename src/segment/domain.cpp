@@ -81,6 +81,13 @@ bool make_real(int fd, void* memory, uint64_t length) {
   return errno == EINVAL && fallocate(fd, 0, 0, static_cast<off_t>(length)) == 0;
 }
 
+// What is known of the file that was mapped.
+void backed_by(Segment& segment, int fd) {
+  struct stat status;
+  segment.file_backed = true;
+  segment.inode = fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
 void forget(Thread& self) { new (&self) Thread{}; }
 
 bool attach(const DomainPlace& place, Segment& segment, Thread& self, DomainError& error) {
@@ -122,7 +129,7 @@ Outcome build(const DomainPlace& place, int directory, const Founder& founder, S
     } else if (!files::boot_id(boot)) {
       error.set(DomainFault::system, "cannot tell this boot from others (is /proc mounted?)", nullptr, errno);
     } else {
-      segment.file_backed = true;
+      backed_by(segment, file.get());
       segment.format(memory, geometry);
       memcpy(segment.header().boot_id, boot, sizeof boot);
       segment.header().pidns = files::pid_namespace();
@@ -226,7 +233,7 @@ Outcome join(const DomainPlace& place, int directory, const Descriptor& file, Do
       munmap(memory, header.size);
       return Outcome::failed;
     }
-    segment.file_backed = true;
+    backed_by(segment, file.get());
     founder.install(segment);
     // launchd enters last, when its domain may have lost everybody: it is the one to clear up then.
     inhabited = how == DomainEntry::join || somebody_lives(segment, 0) || domain_has_launchd(place) ||

@@ -85,6 +85,9 @@ bool domain_list(void (*each)(void* context, const char* name), void* context, D
 bool domain_remove(const DomainPlace& place, const Founder& founder, const Segment* own, uint32_t self,
                    DomainError& error, uint64_t inode = 0);
 
+// False: the path leads to another file by now, or to none, and so do those who join. One system call.
+bool domain_is_at(const DomainPlace& place, const Segment& segment);
+
 // launchd's lock: a descriptor that holds it, or -1 when another holds it.
 int domain_lock_launchd(const DomainPlace& place);
 // True: some launchd holds it. One system call or two; no domain is joined.

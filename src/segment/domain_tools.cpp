@@ -37,6 +37,13 @@ bool domain_has_launchd(const DomainPlace& place) {
   return file && flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
+bool domain_is_at(const DomainPlace& place, const Segment& segment) {
+  char path[kPathMax + 32];
+  Text(path) << place.path << "/" << files::segment_name();
+  struct stat status;
+  return lstat(path, &status) == 0 && status.st_ino == segment.inode;
+}
+
 bool domain_list(void (*each)(void* context, const char* name), void* context, DomainError& error) {
   DomainPlace place;
   if (!domain_place(nullptr, place, error)) return false;

@@ -133,6 +133,7 @@ class Segment {
 
   // Anonymous memory needs no populating; files do. Tests refuse memory through `populate_budget`.
   bool file_backed = false;
+  uint64_t inode = 0;                    // of the file, as it was opened
   mutable int64_t populate_budget = -1;  // -1: no limit; else how many more calls succeed
   const UpperLayers* upper = nullptr;
   void (*launchd_died)(Thread& self) = nullptr;  // somebody who sleeps here noticed

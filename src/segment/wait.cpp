@@ -15,8 +15,9 @@ namespace {
 
 // The first sleep is the cheapest there is: short, and on one word. Who sleeps longer watches launchd, too.
 constexpr uint64_t kFirst = 250'000'000;
-// How long a sleeper trusts that its waker, and launchd, would wake it.
-constexpr uint64_t kBackstop = 60'000'000'000;
+// How long a sleeper trusts that its waker, and launchd, would wake it. Where the file was cut short nobody
+// can: the word that it sleeps on is gone.
+constexpr uint64_t kBackstop = 5'000'000'000;
 // The same while there is no launchd, which may be on its way.
 constexpr uint64_t kUnwatched = 1'000'000'000;
 

@@ -39,6 +39,7 @@ namespace {
 char g_binary[kPathMax];  // empty: there is none
 
 constexpr uint64_t kPatience = 300'000'000;  // between two looks of a process
+constexpr uint64_t kSoon = 20'000'000;       // the same, if there seemed to be one
 constexpr size_t kStack = 32 << 10;
 
 bool is_program(const char* path) { return access(path, X_OK) == 0; }
@@ -178,7 +179,11 @@ bool launchd_restricted() {
 
 void launchd_ensure(Thread& self) {
   if (alive(self.segment()) || !turn() || leave_it_to_others(self)) return;
-  if (domain_has_launchd(settings().place)) return;  // one is on its way
+  if (domain_has_launchd(settings().place)) {
+    // One is on its way, or the dead one has not let go of its lock yet.
+    g_process->launchd_checked.store(monotonic_ns() - kPatience + kSoon);
+    return;
+  }
   start(settings().place);
 }
 
@@ -196,8 +201,10 @@ void launchd_stand_in(Thread& self) {
   const uint64_t last = g_process->launchd_checked.load();
   launchd_ensure(self);
   if (g_process->launchd_checked.load() == last || alive(self.segment())) return;
-  // It was our turn, and there is none yet, perhaps because there can be none.
-  if (!domain_has_launchd(settings().place)) Reaper{}.round(self);
+  // It was our turn, and there is none yet, perhaps because there can be none: whoever starts where our file
+  // was, serves another domain.
+  const DomainPlace& place = settings().place;
+  if (!domain_has_launchd(place) || !domain_is_at(place, self.segment())) Reaper{}.round(self);
 }
 
 }  // namespace portolan

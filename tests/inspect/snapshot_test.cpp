@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <mach/port.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -169,6 +170,16 @@ TEST(Snapshot, AFileThatCannotBeWrittenIsNoDeath) {
   World world;
   const Citizen one = world.citizen("one", 100);
   EXPECT_FALSE(write_corpse(world.segment, one.task.index, "/nonexistent/directory/corpse.json"));
+  // Nor is a link followed that has its temporary name.
+  const std::string corpse = testing::TempDir() + "corpse-by-link.json", precious = corpse + ".precious";
+  std::ofstream(precious) << "precious";
+  ASSERT_EQ(0, symlink(precious.c_str(), (corpse + ".part").c_str()));
+  EXPECT_FALSE(write_corpse(world.segment, one.task.index, corpse.c_str()));
+  std::string kept;
+  std::ifstream(precious) >> kept;
+  EXPECT_EQ("precious", kept);
+  unlink((corpse + ".part").c_str());
+  unlink(precious.c_str());
 }
 
 // Damage may yield anything but a crash or an endless loop. The header stays whole: a view checks it.

@@ -28,7 +28,8 @@ Census census(const Domain& domain) {
   return counts;
 }
 
-SoundDomain::SoundDomain() : bystander_(domain_, "life", {"stays"}) {
+SoundDomain::SoundDomain(void (*prepare)(const Domain& domain))
+    : bystander_((prepare != nullptr ? prepare(domain_) : void(), domain_), "life", {"stays"}) {
   EXPECT_NE("", bystander_.line());
   // launchd is there, and asleep.
   for (int i = 0; i < 200 && (before_ = census(domain_)).back() < 2; i++) usleep(10000);

@@ -17,7 +17,8 @@ Census census(const Domain& domain);
 // A domain with a bystander in it, who keeps it alive. When it goes, everybody else must have ended.
 class SoundDomain {
  public:
-  SoundDomain();
+  // `prepare` is called before anybody joins.
+  explicit SoundDomain(void (*prepare)(const Domain& domain) = nullptr);
   ~SoundDomain();
   const Domain& operator*() const { return domain_; }
   const Domain* operator->() const { return &domain_; }

@@ -88,6 +88,39 @@ TEST_F(Refusal, ADirectoryThatIsOpenToOthers) {
   refused("open to other users", run(root_));
 }
 
+TEST_F(Refusal, AFileInTheDirectorysPlace) {
+  put(root_ + "/file", 10);
+  refused("is no directory", run(root_ + "/file"));
+}
+
+// The directory of a user's domains, in a directory that all can write. Another user was there first.
+TEST_F(Refusal, TheUsersDirectoryAsSomebodyElseMadeIt) {
+  constexpr const char* kPlace = "/dev/shm/portolan-54321";
+  constexpr const char* kAsUser = "setpriv --reuid=54321 --regid=54321 --clear-groups ";
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  if (access(kPlace, F_OK) == 0) GTEST_SKIP() << kPlace << " is there";
+  if (run("a b", "true", kAsUser).text.find("not a name") == std::string::npos)
+    GTEST_SKIP() << "the program is not to be reached by others";
+  ASSERT_EQ(0, mkdir(kPlace, 0700));
+  ASSERT_EQ(0, chown(kPlace, 12345, 12345));
+  refused("belongs to another user", run("mine", "true", kAsUser));
+  ASSERT_EQ(0, chmod(kPlace, 0777));
+  refused("belongs to another user", run("mine", "true", kAsUser));
+  ASSERT_EQ(0, chown(kPlace, 54321, 54321));
+  refused("open to other users", run("mine", "true", kAsUser));
+  ASSERT_EQ(0, rmdir(kPlace));
+  ASSERT_EQ(0, symlink(root_.c_str(), kPlace));
+  ASSERT_EQ(0, lchown(kPlace, 54321, 54321));
+  refused("symbolic link", run("mine", "true", kAsUser));
+  ASSERT_EQ(0, unlink(kPlace));
+  const int file = open(kPlace, O_CREAT | O_EXCL | O_WRONLY, 0600);
+  ASSERT_EQ(0, fchown(file, 54321, 54321));
+  close(file);
+  refused("is no directory", run("mine", "true", kAsUser));
+  ASSERT_EQ(0, unlink(kPlace));
+  EXPECT_EQ(0, system(("test -z \"$(ls '" + root_ + "')\"").c_str()));
+}
+
 TEST_F(Refusal, ASymbolicLink) {
   const std::string link = root_ + "/link";
   ASSERT_EQ(0, mkdir((root_ + "/real").c_str(), 0700));
@@ -161,6 +194,66 @@ TEST_F(Refusal, ALockThatIsASymbolicLink) {
   EXPECT_EQ(std::string(100, 'x'), contents(precious));
 }
 
+TEST_F(Refusal, ALockOfAnotherKind) {
+  const std::string lock = root_ + "/launchd.lock";
+  const auto joined_without_launchd = [&] {
+    const Outcome outcome = run(root_);
+    EXPECT_EQ(0u, occurrences(outcome.text, "portolan: ")) << outcome.text;
+    // Nobody holds a lock there: its domain is still there, since there is no launchd to remove it.
+    usleep(500000);
+    EXPECT_EQ(0, access((root_ + "/segment.v1").c_str(), F_OK));
+    EXPECT_EQ(0, unlink((root_ + "/segment.v1").c_str()));
+  };
+  put(lock, 10);
+  ASSERT_EQ(0, chmod(lock.c_str(), 0666));
+  joined_without_launchd();
+  EXPECT_EQ(std::string(10, 'x'), contents(lock));
+  if (geteuid() == 0) {
+    ASSERT_EQ(0, chmod(lock.c_str(), 0600));
+    ASSERT_EQ(0, chown(lock.c_str(), 12345, 12345));
+    joined_without_launchd();
+    EXPECT_EQ(std::string(10, 'x'), contents(lock));
+  }
+  ASSERT_EQ(0, unlink(lock.c_str()));
+  ASSERT_EQ(0, mkfifo(lock.c_str(), 0600));
+  joined_without_launchd();
+  ASSERT_EQ(0, unlink(lock.c_str()));
+  ASSERT_EQ(0, mkdir(lock.c_str(), 0700));
+  joined_without_launchd();
+}
+
+// launchd looks for itself, whoever starts it with whatever directory.
+TEST_F(Refusal, LaunchdInAStrangeDirectory) {
+  const auto launchd = [](const std::string& directory) {
+    const std::string command = std::string(PORTOLAN_LAUNCHD) + " '" + directory + "' >/dev/null 2>&1";
+    return system(command.c_str());
+  };
+  const std::string real = root_ + "/real", link = root_ + "/link";
+  ASSERT_EQ(0, mkdir(real.c_str(), 0700));
+  ASSERT_EQ(0, symlink(real.c_str(), link.c_str()));
+  launchd(link);
+  EXPECT_EQ(0, system(("test -z \"$(ls '" + real + "')\"").c_str()));
+  ASSERT_EQ(0, chmod(real.c_str(), 0755));
+  launchd(real);
+  EXPECT_EQ(0, system(("test -z \"$(ls '" + real + "')\"").c_str()));
+  ASSERT_EQ(0, chmod(real.c_str(), 0700));
+  // A segment that is none: it takes its lock, says no, and writes nothing there.
+  put(real + "/segment.v1", 8192);
+  EXPECT_NE(0, launchd(real));
+  EXPECT_EQ(std::string(8192, 'x'), contents(real + "/segment.v1"));
+}
+
+// What a builder left behind goes, whatever bears its name; what a link leads to does not.
+TEST_F(Refusal, ATemporaryNameThatIsALink) {
+  const std::string precious = root_ + "/precious", domain = root_ + "/domain";
+  put(precious, 100);
+  ASSERT_EQ(0, mkdir(domain.c_str(), 0700));
+  ASSERT_EQ(0, symlink(precious.c_str(), (domain + "/segment.v1.1.1.new").c_str()));
+  const Outcome outcome = run(domain);
+  EXPECT_EQ(0u, occurrences(outcome.text, "portolan: ")) << outcome.text;
+  EXPECT_EQ(std::string(100, 'x'), contents(precious));
+}
+
 // A directory above, in which others may put another in place of the domain's.
 TEST_F(Refusal, AParentThatAllCanWrite) {
   ASSERT_EQ(0, mkdir((root_ + "/domain").c_str(), 0700));
@@ -213,6 +306,9 @@ TEST_F(Refusal, AFileThatIsReplacedAllTheTime) {
       rename(link.c_str(), file.c_str());
     }
   }
+  // Before that there is no file, and a domain may be made.
+  struct stat status {};
+  while (lstat(file.c_str(), &status) != 0) usleep(1000);
   for (unsigned i = 0; i < 30; i++) refused("a file of the domain", run(root_));
   kill(swapper, SIGKILL);
   waitpid(swapper, nullptr, 0);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes as tasks: joining, forking in every way, ending in every way. `life CASE`; see
 // tests/process/life_test.cpp.
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -18,6 +17,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "launchd_pid.h"
 #include "user_common.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -445,29 +445,6 @@ static void killed(void) {
   }
   say("worst %.0f ms", worst * 1000);
   expect(worst < 1);
-}
-
-// The process that serves this domain as launchd; 0: none.
-static pid_t launchd_of_domain(void) {
-  const char* domain = getenv("PORTOLAN_DOMAIN");
-  DIR* list = opendir("/proc");
-  pid_t found = 0;
-  for (struct dirent* entry; found == 0 && (entry = readdir(list)) != NULL;) {
-    char path[300], text[1024];
-    snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
-    const int fd = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? open(path, O_RDONLY) : -1;
-    if (fd < 0) continue;
-    const ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0) continue;
-    text[n] = 0;
-    const size_t first = strlen(text);
-    if (first + 1 < (size_t)n && strstr(text, "portolan-launchd") != NULL &&
-        strcmp(text + first + 1, domain) == 0)
-      found = atoi(entry->d_name);
-  }
-  closedir(list);
-  return found;
 }
 
 static pid_t await_launchd(pid_t other_than) {

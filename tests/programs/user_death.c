@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two processes, one of which is killed:
+// Two processes, one of which is killed; a third word names the service:
 //   user_death victim         checks in, receives a send right and keeps it
 //   user_death watcher        holds a right to the victim, is held by the victim, and says when it hears of
-//   its end user_death sender         is blocked in a send to the victim's full queue
+//                             its end
+//   user_death sender         is blocked in a send to the victim's full queue
 #include <time.h>
 
 #include "user_common.h"
@@ -15,8 +16,10 @@ typedef struct {
   mach_msg_port_descriptor_t port;
 } port_message_t;
 
+static const char* g_service = "user.victim";
+
 static void victim(void) {
-  const mach_port_t service = check_in("user.victim");
+  const mach_port_t service = check_in(g_service);
   say("up");
   union {
     port_message_t message;
@@ -28,7 +31,7 @@ static void victim(void) {
 }
 
 static void watch(void) {
-  const mach_port_t service = look_up("user.victim");
+  const mach_port_t service = look_up(g_service);
   const mach_port_t notify = new_port();
   const mach_port_t given = new_port();
   mach_port_t previous = MACH_PORT_NULL;
@@ -79,7 +82,7 @@ static void watch(void) {
 }
 
 static void block(void) {
-  const mach_port_t service = look_up("user.victim");
+  const mach_port_t service = look_up(g_service);
   kern_return_t result = KERN_SUCCESS;
   int sent = 0;
   while ((result = send_number(service, MACH_MSG_TYPE_COPY_SEND, kKeep + 1, sent, 0)) == KERN_SUCCESS) sent++;
@@ -93,7 +96,8 @@ static void block(void) {
 }
 
 int main(int argc, char** argv) {
-  expect(argc == 2);
+  expect(argc == 2 || argc == 3);
+  if (argc == 3) g_service = argv[2];
   if (strcmp(argv[1], "victim") == 0) victim();
   if (strcmp(argv[1], "watcher") == 0) watch();
   if (strcmp(argv[1], "sender") == 0) block();

@@ -74,7 +74,7 @@ static void* waits_for_long(void* port) {
   return NULL;
 }
 
-// The waiter first sleeps for a moment, then for a minute, and is awake for an instant between the two.
+// The waiter first sleeps for a moment, then for seconds, and is awake for an instant between the two.
 static void await_deep_sleep(void) {
   for (int i = 0; i < PATIENCE; i++) {
     char path[64];
