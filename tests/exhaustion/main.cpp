@@ -34,11 +34,8 @@ const char kUsage[] =
     "  --sites          where memory was refused\n";
 
 std::vector<proof::Listed> all_scenarios() {
-  std::vector<proof::Listed> all;
-  for (const auto& family : {proof::send_scenarios(), proof::receive_scenarios(), proof::right_scenarios(),
-                             proof::notify_scenarios(), proof::bootstrap_scenarios(), proof::task_scenarios(),
-                             proof::semaphore_scenarios(), proof::kernel_scenarios(), more_scenarios()})
-    all.insert(all.end(), family.begin(), family.end());
+  std::vector<proof::Listed> all = proof::all_scenarios();
+  all.insert(all.end(), more_scenarios().begin(), more_scenarios().end());
   return all;
 }
 
