@@ -48,6 +48,7 @@ static int refused(kern_return_t code) {
     case KERN_ABORTED:
     case KERN_INVALID_ADDRESS:
     case KERN_PROTECTION_FAILURE:
+    case KERN_NOT_SUPPORTED:  // memory of which Linux does not tell
     case MACH_SEND_NO_BUFFER:
     case MACH_SEND_TIMED_OUT:
     case MACH_SEND_INTERRUPTED:
@@ -324,34 +325,39 @@ static kern_return_t waits_for_count(void) {
   return code == KERN_OPERATION_TIMED_OUT ? KERN_SUCCESS : code;
 }
 
-// It sleeps, and is woken by a message; the other side is asleep then.
+// It sleeps, and is woken by a message. The other thread makes no system call of ours necessary.
+static pthread_t g_other;
+static volatile int g_goes;
 static void* answers(void* unused) {
+  while (!g_goes) usleep(1000);
   usleep(20000);
   check(send_number(g_port, MACH_MSG_TYPE_COPY_SEND, 7, 42, -1));
   return unused;
 }
-static kern_return_t is_woken(void) {
-  pthread_t thread;
-  expect(pthread_create(&thread, NULL, answers, NULL) == 0);
-  buffer_t buffer;
-  kern_return_t code = receive(&buffer, g_port, PATIENCE);
-  expect(pthread_join(thread, NULL) == 0);
-  if (code == MACH_RCV_INTERRUPTED) code = receive(&buffer, g_port, PATIENCE);
-  return code;
+static void before_woken(void) {
+  g_goes = 0;
+  expect(pthread_create(&g_other, NULL, answers, NULL) == 0);
 }
-// The other side sleeps: it has to be woken, whatever comes of the call that does.
+static kern_return_t is_woken(void) {
+  buffer_t buffer;
+  g_goes = 1;
+  const kern_return_t code = receive(&buffer, g_port, PATIENCE);
+  return code == MACH_RCV_INTERRUPTED ? receive(&buffer, g_port, PATIENCE) : code;
+}
+static void joined(void) { expect(pthread_join(g_other, NULL) == 0); }
+
+// The other thread sleeps: it has to be woken, whatever comes of the call that does.
 static void* awaits(void* unused) {
   buffer_t buffer;
   check(receive(&buffer, g_port, PATIENCE));
   return unused;
 }
-static kern_return_t wakes(void) {
-  pthread_t thread;
-  expect(pthread_create(&thread, NULL, awaits, NULL) == 0);
+static void before_wakes(void) {
+  expect(pthread_create(&g_other, NULL, awaits, NULL) == 0);
   usleep(20000);
-  const kern_return_t code = send_number(g_port, MACH_MSG_TYPE_COPY_SEND, 7, 42, PATIENCE);
-  expect(pthread_join(thread, NULL) == 0);
-  return code;
+}
+static kern_return_t wakes(void) {
+  return send_number(g_port, MACH_MSG_TYPE_COPY_SEND, 7, 42, PATIENCE);
 }
 
 static kern_return_t moves(void) {
@@ -472,20 +478,22 @@ static void child_prepares(void) {
 static const struct {
   const char* name;
   kern_return_t (*run)(void);
+  void (*before)(void);
+  void (*after)(void);
 } kTraps[] = {
-    {"grows", grows},
-    {"sends", sends},
-    {"sends-memory", sends_memory},
-    {"waits", waits},
-    {"waits-for-count", waits_for_count},
-    {"is-woken", is_woken},
-    {"wakes", wakes},
-    {"moves", moves},
-    {"looks-up", looks_up},
-    {"has-memory", has_memory},
-    {"others-memory", others_memory},
-    {"tells", tells},
-    {"watches", watches},
+    {"grows", grows, NULL, NULL},
+    {"sends", sends, NULL, NULL},
+    {"sends-memory", sends_memory, NULL, NULL},
+    {"waits", waits, NULL, NULL},
+    {"waits-for-count", waits_for_count, NULL, NULL},
+    {"is-woken", is_woken, before_woken, joined},
+    {"wakes", wakes, before_wakes, joined},
+    {"moves", moves, NULL, NULL},
+    {"looks-up", looks_up, NULL, NULL},
+    {"has-memory", has_memory, NULL, NULL},
+    {"others-memory", others_memory, NULL, NULL},
+    {"tells", tells, NULL, NULL},
+    {"watches", watches, NULL, NULL},
 };
 
 static const struct {
@@ -498,17 +506,21 @@ static const struct {
     {"detaches", detaches}, {"degraded", degraded},
 };
 
-static void does(kern_return_t (*run)(void)) {
+static void does(unsigned which) {
   prepares();
-  if (run == others_memory) child_prepares();
+  if (kTraps[which].run == others_memory) child_prepares();
+  if (kTraps[which].before != NULL) kTraps[which].before();
   begin();
-  const kern_return_t code = run();
+  const kern_return_t code = kTraps[which].run();
   end();
   if (code != KERN_SUCCESS) {
     if (!refused(code)) check(code);
     g_degraded = 1;
   }
-  check(run());
+  if (kTraps[which].after != NULL) kTraps[which].after();
+  if (kTraps[which].before != NULL) kTraps[which].before();
+  check(kTraps[which].run());
+  if (kTraps[which].after != NULL) kTraps[which].after();
 }
 
 int main(int count, char** words) {
@@ -522,9 +534,9 @@ int main(int count, char** words) {
     kLives[i].run();
     return g_degraded ? DEGRADED : 0;
   }
-  for (size_t i = 0; i < sizeof kTraps / sizeof *kTraps; i++) {
+  for (unsigned i = 0; i < sizeof kTraps / sizeof *kTraps; i++) {
     if (strcmp(words[1], kTraps[i].name) != 0) continue;
-    does(kTraps[i].run);
+    does(i);
     return g_degraded ? DEGRADED : 0;
   }
   return 2;

@@ -7,18 +7,10 @@
 // a bystander, everything is back that was in use, and fsck is content.
 #pragma once
 
-#include <string>
-
+#include "stages/life.hpp"
 #include "stages/tally.hpp"
 
 namespace portolan::stages {
-
-struct Life {
-  const char* name;
-  const char* about;
-};
-extern const Life kLives[];
-extern const unsigned kLivesCount;
 
 struct LifeOptions {
   unsigned most = 60;  // kills in each, evenly apart
@@ -30,6 +22,6 @@ struct LifeOptions {
 
 enum LifeCount : unsigned { kLifeSteps, kLifeStates, kLifeCalls, kLifeKills, kLifeBoth, kLifeCounts };
 
-void prove_life(const std::string& name, const LifeOptions& options, Tally& tally);
+void prove_life(const Life& life, const LifeOptions& options, Tally& tally);
 
 }  // namespace portolan::stages

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "ipc/fsck.hpp"
 #include "ipc/objects.hpp"
 #include "segment/domain.hpp"
 
@@ -70,8 +71,24 @@ std::string Scene::wrong() {
   for (const double end = user::now_ms() + kPatience; now != before_ && user::now_ms() < end; usleep(2000))
     now = user::census(domain_);
   if (now != before_) return "in use" + compare(before_, now);
-  if (domain_.fsck() != 0) return "the domain is not sound";
-  return "";
+  return unsound();
+}
+
+// fsck, from outside: what somebody is just changing is looked at again.
+std::string Scene::unsound() const {
+  DomainPlace place;
+  DomainError error;
+  Segment segment;
+  if (!domain_place((path() + "/").c_str(), place, error) || !domain_open_readonly(place, segment, error))
+    return error.message;
+  std::string text;
+  for (int i = 0; i < 20; i++) {
+    text = ipc::fsck(segment).text();
+    if (text.empty()) break;
+    usleep(50000);
+  }
+  domain_unmap(segment);
+  return text;
 }
 
 }  // namespace portolan::stages

@@ -30,6 +30,8 @@ class Scene {
   void release() const;
 
  private:
+  std::string unsound() const;
+
   user::Domain domain_;
   std::unique_ptr<user::Program> server_;
   user::Census before_;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -74,13 +75,15 @@ void interrupt_each_second() {
   setitimer(ITIMER_REAL, &each_second, nullptr);
 }
 
-Traced::Traced(const std::string& directory, const Arguments& arguments, Tracing tracing) {
+Traced::Traced(const std::string& directory, const Arguments& arguments, Tracing tracing)
+    : words_(memfd_create("words", MFD_CLOEXEC)) {
   std::vector<char*> words;
   for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   process_ = fork();
   if (process_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(words_, 2);
     setenv("PORTOLAN_DOMAIN", directory.c_str(), 1);
     if (tracing == Tracing::from_start) ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     execv(words[0], words.data());
@@ -95,6 +98,18 @@ Traced::Traced(const std::string& directory, const Arguments& arguments, Tracing
 Traced::~Traced() {
   kill();
   finish();
+  close(words_);
+}
+
+std::string Traced::said() const {
+  char text[600];
+  const ssize_t length = pread(words_, text, sizeof text, 0);
+  return std::string(text, length > 0 ? static_cast<size_t>(length) : 0);
+}
+
+void Traced::let_go() {
+  if (alive_) ptrace(PTRACE_DETACH, traced_, nullptr, nullptr);
+  alive_ = false;
 }
 
 // The thread of our child that has itself traced, and has stopped.
@@ -163,7 +178,7 @@ bool Traced::at_call(Call& call) const {
 bool Traced::to_call(Call& call) {
   for (int signal = 0;;) {
     ptrace(PTRACE_SYSCALL, traced_, nullptr, signal);
-    if (!wait() || stopped_itself()) return false;
+    if (!wait() || stopped_itself() || execed()) return false;
     if (WSTOPSIG(status_) == kAtCall) break;
     signal = WSTOPSIG(status_) == SIGTRAP ? 0 : WSTOPSIG(status_);
   }
@@ -176,7 +191,7 @@ bool Traced::past_call(int error) {
   if (error != 0) call_none(traced_, all);
   for (int signal = 0;;) {
     ptrace(PTRACE_SYSCALL, traced_, nullptr, signal);
-    if (!wait()) return false;
+    if (!wait() || execed()) return false;
     if (WSTOPSIG(status_) == kAtCall) break;
     signal = WSTOPSIG(status_) == SIGTRAP || stopped_itself() ? 0 : WSTOPSIG(status_);
   }
@@ -231,10 +246,7 @@ void Traced::kill() {
 
 int Traced::finish() {
   const uint64_t start = monotonic_ns();
-  if (alive_ && traced_ != -1) {
-    ptrace(PTRACE_DETACH, traced_, nullptr, nullptr);
-    alive_ = false;
-  }
+  let_go();
   while (ended_ == -2) {
     int status = 0;
     const pid_t got = waitpid(process_, &status, WNOHANG | __WALL);

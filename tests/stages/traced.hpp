@@ -35,7 +35,8 @@ class Traced {
   bool alive() const { return alive_; }
   // How it ended, when it has; or that it hangs.
   const std::string& failure() const { return failure_; }
-  int status() const { return status_; }
+  // What it has written to its standard error.
+  std::string said() const;
 
   // To the next place where it stops itself; false: it has ended, or hangs. `signal`: delivered where it is.
   bool to_stop(int signal = 0);
@@ -57,6 +58,8 @@ class Traced {
   bool to_child();
 
   void kill();
+  // No longer traced, it goes its way.
+  void let_go();
   // Until all of it has ended, whoever was traced: its exit status, 128 + N for signal N, -1 when it hangs.
   int finish();
 
@@ -66,6 +69,7 @@ class Traced {
   bool stopped_itself() const;
 
   pid_t process_ = -1, traced_ = -1;
+  int words_;  // a file in memory
   int status_ = 0, ended_ = -2;
   bool alive_ = true;
   std::string failure_;
