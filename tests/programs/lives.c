@@ -406,6 +406,7 @@ static kern_return_t has_memory(void) {
 static kern_return_t others_memory(void) {
   vm_size_t size = 0;
   char back[256];
+  memset(back, 1, sizeof back);
   kern_return_t code = vm_read_overwrite(g_child, (vm_address_t)g_memory, sizeof back, (vm_address_t)back, &size);
   if (code == KERN_SUCCESS) expect(size == sizeof back && back[0] == 1);
   const kern_return_t wrote = vm_write(g_child, (vm_address_t)g_memory, (vm_offset_t)back, sizeof back);
@@ -432,8 +433,17 @@ static kern_return_t tells(void) {
   return code != KERN_SUCCESS ? code : listed;
 }
 
-// A port in a kqueue: -1 and what Linux said are as good as an answer.
+// A set in a kqueue: -1 and what Linux said are as good as an answer. One queue is closed before anybody has
+// waited for it.
 static kern_return_t watches(void) {
+  const int brief = kqueue();
+  const struct timespec at_once = {0, 0};
+  struct kevent first;
+  EV_SET(&first, g_set, EVFILT_MACHPORT, EV_ADD, 0, 0, 0);
+  const int began = brief < 0 ? -1 : kevent(brief, &first, 1, NULL, 0, &at_once);
+  usleep(20000);
+  if (brief >= 0) close(brief);
+  if (began < 0) return KERN_FAILURE;
   const int queue = kqueue();
   if (queue < 0) return KERN_FAILURE;
   struct kevent change, event;
