@@ -14,8 +14,6 @@ namespace portolan::stages {
 struct FaultOptions {
   unsigned every = 1;  // of so many failures one is tried …
   uint64_t seed = 1;   // … from one on that this decides
-  // A planted mistake: every failure is one of a call that cannot fail.
-  bool sabotage = false;
 };
 
 enum FaultCount : unsigned { kFaultCalls, kFaultTried, kFaultRefused, kFaultCounts };
