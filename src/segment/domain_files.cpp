@@ -256,7 +256,10 @@ void sweep_temporary(int directory) {
 bool boot_id(uint8_t* id) {
   memset(id, 0, 40);
   Descriptor file(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  return file && read(file.get(), id, 36) == 36;
+  ssize_t length = -1;
+  while (file && (length = read(file.get(), id, 36)) < 0 && errno == EINTR) {
+  }
+  return length == 36;
 }
 
 uint32_t pid_namespace() {

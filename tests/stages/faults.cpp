@@ -230,6 +230,8 @@ class Faults {
       if (found != kNone) counts_.of[found].wrong++;
       tally_.wrong("call " + std::to_string(nth) + ", " + kinds()[kind].name + ", answers " +
                    strerrorname_np(error) + ": " + wrong);
+      // What is broken shall not be blamed on the next one, too.
+      if (scene_) scene_ = std::make_unique<Scene>();
     }
     if (launchd_) serving_ = std::move(it);
   }

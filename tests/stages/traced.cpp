@@ -148,6 +148,12 @@ bool Traced::wait() {
   return false;
 }
 
+bool Traced::enters() const {
+  __ptrace_syscall_info info{};
+  ptrace(PTRACE_GET_SYSCALL_INFO, traced_, sizeof info, &info);
+  return info.op == PTRACE_SYSCALL_INFO_ENTRY;
+}
+
 bool Traced::stopped_itself() const { return WSTOPSIG(status_) == SIGSTOP; }
 
 bool Traced::to_stop(int signal) {
@@ -179,8 +185,9 @@ bool Traced::to_call(Call& call) {
   for (int signal = 0;;) {
     ptrace(PTRACE_SYSCALL, traced_, nullptr, signal);
     if (!wait() || stopped_itself() || execed()) return false;
-    if (WSTOPSIG(status_) == kAtCall) break;
-    signal = WSTOPSIG(status_) == SIGTRAP ? 0 : WSTOPSIG(status_);
+    const bool at_call = WSTOPSIG(status_) == kAtCall;
+    if (at_call && enters()) break;
+    signal = at_call || WSTOPSIG(status_) == SIGTRAP ? 0 : WSTOPSIG(status_);
   }
   call = call_entered(registers(traced_));
   return true;

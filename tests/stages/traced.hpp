@@ -67,6 +67,7 @@ class Traced {
   bool find_traced();
   bool wait();
   bool stopped_itself() const;
+  bool enters() const;  // a system call, rather than leaving one
 
   pid_t process_ = -1, traced_ = -1;
   int words_;  // a file in memory
