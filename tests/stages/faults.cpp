@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -107,6 +108,8 @@ constexpr unsigned kKinds = 80;
 unsigned kind_of(const Call& call) {
   // The C library's own locks, which take no failure for an answer: ours are shared by processes.
   if (call.number == SYS_futex && (call.arguments[1] & FUTEX_PRIVATE_FLAG) != 0) return kNone;
+  // Letting a lock go waits for nothing.
+  if (call.number == SYS_flock && call.arguments[1] == LOCK_UN) return kNone;
   for (unsigned i = 0; i < kinds().size(); i++) {
     if (kinds()[i].number != call.number) continue;
     const uint64_t operation = call.arguments[1] & FUTEX_CMD_MASK;
