@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/event.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -185,6 +186,22 @@ static void raw_child(void) {
   const int status = ended(child);
   drop_receive(new_port());
   exit(status);
+}
+
+// A child with just the descriptors to find the domain, and none to tell whether it is of this boot: it is in
+// none, and nobody else notices.
+static void short_of_descriptors(void) {
+  const pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+  if (child == 0) {
+    const struct rlimit five = {5, 5};
+    for (int fd = 3; fd < 1024; fd++) close(fd);
+    expect(setrlimit(RLIMIT_NOFILE, &five) == 0);
+    mach_port_t port = MACH_PORT_NULL;
+    const kern_return_t code = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
+    _exit(code == KERN_SUCCESS ? 0 : DEGRADED);
+  }
+  expect(child > 0);
+  expect(ended(child) == DEGRADED);
 }
 
 static void execs(void) {
@@ -514,6 +531,7 @@ static const struct {
     {"forks", forks},     {"fork-child", fork_child}, {"raw-child", raw_child}, {"execs", execs},
     {"spawns", spawns},   {"nothing", nothing},     {"ends", ends},           {"attaches", attaches},
     {"detaches", detaches}, {"degraded", degraded},
+    {"short-of-descriptors", short_of_descriptors},
 };
 
 static void does(unsigned which) {
