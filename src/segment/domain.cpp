@@ -105,6 +105,10 @@ void no_boot(DomainError& error) {
   error.set(DomainFault::system, "cannot tell this boot from others (is /proc mounted?)", nullptr, errno);
 }
 
+void no_namespace(DomainError& error) {
+  error.set(DomainFault::system, "cannot tell the pid namespace (is /proc mounted?)", nullptr, errno);
+}
+
 // A complete new segment under a temporary name, with `self` attached, then linked.
 Outcome build(const DomainPlace& place, int directory, const Founder& founder, Segment& segment, Thread& self,
               DomainError& error) {
@@ -128,16 +132,19 @@ Outcome build(const DomainPlace& place, int directory, const Founder& founder, S
               "raise the limit on the size of files (ulimit -f unlimited): the file is sparse");
   } else if ((memory = map_file(place, file.get(), size, PROT_READ | PROT_WRITE, error)) != nullptr) {
     uint8_t boot[40];
+    uint32_t pidns = 0;
     if (!make_real(file.get(), memory, sizeof(Header))) {
       error.set(DomainFault::no_memory, "there is no memory for a domain", place.path, errno,
                 "free space in /dev/shm, or raise its size");
     } else if (!files::boot_id(boot)) {
       no_boot(error);
+    } else if (!files::pid_namespace(pidns)) {
+      no_namespace(error);
     } else {
       segment.file_backed = true;
       segment.format(memory, geometry);
       memcpy(segment.header().boot_id, boot, sizeof boot);
-      segment.header().pidns = files::pid_namespace();
+      segment.header().pidns = pidns;
       founder.install(segment);
       if (attach(place, segment, self, error)) {
         if (founder.furnish(self) != 0)
@@ -225,7 +232,12 @@ Outcome join(const DomainPlace& place, int directory, const Descriptor& file, Do
     return Outcome::failed;
   }
   bool inhabited = boot == Boot::this_one;
-  if (inhabited && header.pidns != files::pid_namespace()) {
+  uint32_t pidns = 0;
+  if (inhabited && !files::pid_namespace(pidns)) {
+    no_namespace(error);
+    return Outcome::failed;
+  }
+  if (inhabited && header.pidns != pidns) {
     error.set(DomainFault::namespaces, "the domain belongs to another pid namespace", place.path, 0,
               "choose another domain with PORTOLAN_DOMAIN");
     return Outcome::failed;

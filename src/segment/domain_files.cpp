@@ -262,9 +262,12 @@ bool boot_id(uint8_t* id) {
   return length == 36;
 }
 
-uint32_t pid_namespace() {
+bool pid_namespace(uint32_t& inode) {
   struct stat status;
-  return stat("/proc/self/ns/pid", &status) == 0 ? static_cast<uint32_t>(status.st_ino) : 0;
+  inode = 0;
+  if (stat("/proc/self/ns/pid", &status) != 0) return errno == ENOENT;  // a kernel that knows of none
+  inode = static_cast<uint32_t>(status.st_ino);
+  return true;
 }
 
 }  // namespace files

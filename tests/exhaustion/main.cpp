@@ -37,8 +37,7 @@ const char kUsage[] =
 // itself, or ends its process on purpose.
 bool judged_elsewhere(const proof::Listed& one) {
   for (const char* name : {"send-promised-wait", "send-aux", "embryo-make", "task-orphan", "get-name-port",
-                           "get-read-port", "lock-living", "attach-new", "site-again",
-                           "site-release"})
+                           "get-read-port", "lock-living", "attach-new", "site-again", "site-release"})
     if (strcmp(one.name, name) == 0) return true;
   return false;
 }

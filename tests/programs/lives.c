@@ -21,9 +21,9 @@
 
 #include "user_common.h"
 
-#define SERVICE   "lives"
-#define DEGRADED  42
-#define BIG       (64 << 10)
+#define SERVICE  "lives"
+#define DEGRADED 42
+#define BIG      (64 << 10)
 
 extern char** environ;
 
@@ -31,9 +31,7 @@ static const char* g_self;
 static int g_degraded;
 
 // Around the C library: a raw clone's child has its parent's thread in its variables.
-static void stop_here(void) {
-  syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGSTOP);
-}
+static void stop_here(void) { syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGSTOP); }
 static void begin(void) {
   expect(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
   stop_here();
@@ -373,17 +371,14 @@ static void before_wakes(void) {
   expect(pthread_create(&g_other, NULL, awaits, NULL) == 0);
   usleep(20000);
 }
-static kern_return_t wakes(void) {
-  return send_number(g_port, MACH_MSG_TYPE_COPY_SEND, 7, 42, PATIENCE);
-}
+static kern_return_t wakes(void) { return send_number(g_port, MACH_MSG_TYPE_COPY_SEND, 7, 42, PATIENCE); }
 
 static kern_return_t moves(void) {
   kern_return_t code = mach_port_move_member(mach_task_self(), g_port, g_set);
   if (code == KERN_SUCCESS) code = mach_port_extract_member(mach_task_self(), g_port, g_set);
   mach_port_t previous = MACH_PORT_NULL;
-  const kern_return_t asked =
-      mach_port_request_notification(mach_task_self(), g_port, MACH_NOTIFY_NO_SENDERS, 0, g_port,
-                                     MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+  const kern_return_t asked = mach_port_request_notification(
+      mach_task_self(), g_port, MACH_NOTIFY_NO_SENDERS, 0, g_port, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
   if (asked == KERN_SUCCESS)
     check(mach_port_request_notification(mach_task_self(), g_port, MACH_NOTIFY_NO_SENDERS, 0, MACH_PORT_NULL,
                                          MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous));
@@ -424,7 +419,8 @@ static kern_return_t others_memory(void) {
   vm_size_t size = 0;
   char back[256];
   memset(back, 1, sizeof back);
-  kern_return_t code = vm_read_overwrite(g_child, (vm_address_t)g_memory, sizeof back, (vm_address_t)back, &size);
+  kern_return_t code =
+      vm_read_overwrite(g_child, (vm_address_t)g_memory, sizeof back, (vm_address_t)back, &size);
   if (code == KERN_SUCCESS) expect(size == sizeof back && back[0] == 1);
   const kern_return_t wrote = vm_write(g_child, (vm_address_t)g_memory, (vm_offset_t)back, sizeof back);
   vm_offset_t data = 0;
@@ -441,8 +437,7 @@ static kern_return_t tells(void) {
   mach_port_name_array_t names;
   mach_port_type_array_t types;
   mach_msg_type_number_t names_count, types_count;
-  const kern_return_t listed =
-      mach_port_names(mach_task_self(), &names, &names_count, &types, &types_count);
+  const kern_return_t listed = mach_port_names(mach_task_self(), &names, &names_count, &types, &types_count);
   if (listed == KERN_SUCCESS) {
     check(vm_deallocate(mach_task_self(), (vm_address_t)names, names_count * sizeof *names));
     check(vm_deallocate(mach_task_self(), (vm_address_t)types, types_count * sizeof *types));
@@ -527,11 +522,11 @@ static const struct {
   const char* name;
   void (*run)(void);
 } kLives[] = {
-    {"serves", serves},   {"visits", visits},       {"leaves", leaves},       {"arrives", arrives},
-    {"forks", forks},     {"fork-child", fork_child}, {"raw-child", raw_child}, {"execs", execs},
-    {"spawns", spawns},   {"nothing", nothing},     {"ends", ends},           {"attaches", attaches},
-    {"detaches", detaches}, {"degraded", degraded},
-    {"short-of-descriptors", short_of_descriptors},
+    {"serves", serves},       {"visits", visits},     {"leaves", leaves},
+    {"arrives", arrives},     {"forks", forks},       {"fork-child", fork_child},
+    {"raw-child", raw_child}, {"execs", execs},       {"spawns", spawns},
+    {"nothing", nothing},     {"ends", ends},         {"attaches", attaches},
+    {"detaches", detaches},   {"degraded", degraded}, {"short-of-descriptors", short_of_descriptors},
 };
 
 static void does(unsigned which) {

@@ -66,8 +66,8 @@ bool launchd_rests(const Call& call) {
 
 std::unique_ptr<Traced> begin_life(const Life& life, const std::string& directory, std::string& failure) {
   const bool launchd = life.begins == Begins::launchd;
-  const Traced::Arguments words =
-      launchd ? Traced::Arguments{PORTOLAN_LAUNCHD, directory} : Traced::Arguments{lives_program(), life.program};
+  const Traced::Arguments words = launchd ? Traced::Arguments{PORTOLAN_LAUNCHD, directory}
+                                          : Traced::Arguments{lives_program(), life.program};
   const Tracing tracing =
       launchd || life.begins == Begins::loaded ? Tracing::from_start : Tracing::when_asked;
   auto it = std::make_unique<Traced>(directory, words, tracing);

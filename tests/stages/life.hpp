@@ -11,11 +11,11 @@
 namespace portolan::stages {
 
 enum class Begins : unsigned {
-  loaded,        // where the library is loaded
+  loaded,  // where the library is loaded
   where_it_says,
-  in_child,      // … and forks: with the child's first instruction
-  execed,        // … and becomes another program: where the library is loaded there
-  launchd,       // as launchd, when a task has died and launchd too
+  in_child,  // … and forks: with the child's first instruction
+  execed,    // … and becomes another program: where the library is loaded there
+  launchd,   // as launchd, when a task has died and launchd too
 };
 
 struct Life {

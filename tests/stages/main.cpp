@@ -33,7 +33,8 @@ struct Arguments {
 };
 
 const char kUsage[] =
-    "usage: stages pairs|stops|signals|lives|faults [--only NAME]... [--quick] [--list] [--every N] [--seed N] [--jobs "
+    "usage: stages pairs|stops|signals|lives|faults [--only NAME]... [--quick] [--list] [--every N] [--seed "
+    "N] [--jobs "
     "N]\n"
     "       stages self-check\n"
     "  pairs         two traps meet on the same objects, and die\n"
@@ -184,16 +185,17 @@ int lives(const Arguments& arguments) {
     const Life& life = kLives[i];
     if (arguments.list) printf("%-28s %s\n", life.name, life.about);
     if (arguments.list || !life.stepped || !arguments.wants(life.name)) continue;
-    jobs.push_back({life.name, [&life, &options](Tally& tally) { prove_life(life, options, tally); },
-                    nullptr});
+    jobs.push_back(
+        {life.name, [&life, &options](Tally& tally) { prove_life(life, options, tally); }, nullptr});
   }
   if (arguments.list) return 0;
   printf("%-34s %9s %9s %9s %9s %9s %6s\n", "life", "steps", "states", "calls", "kills", "both", "wrong");
   run_jobs(jobs, kLifeCounts, arguments.jobs);
   const uint64_t wrong = violations(jobs);
-  printf("lives: %llu kills, %llu of them with launchd, at %llu states and %llu system calls, %llu violations\n",
-         wide(total(jobs, kLifeKills)), wide(total(jobs, kLifeBoth)), wide(total(jobs, kLifeStates)),
-         wide(total(jobs, kLifeCalls)), wide(wrong));
+  printf(
+      "lives: %llu kills, %llu of them with launchd, at %llu states and %llu system calls, %llu violations\n",
+      wide(total(jobs, kLifeKills)), wide(total(jobs, kLifeBoth)), wide(total(jobs, kLifeStates)),
+      wide(total(jobs, kLifeCalls)), wide(wrong));
   return wrong == 0 && !jobs.empty() ? 0 : 1;
 }
 

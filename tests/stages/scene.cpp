@@ -32,7 +32,8 @@ bool visited(const user::Domain& domain) {
   return visitor.wait() == 0;
 }
 
-Scene::Scene() : server_(std::make_unique<user::Program>(domain_, "lives", user::Program::Arguments{"serves"})) {
+Scene::Scene()
+    : server_(std::make_unique<user::Program>(domain_, "lives", user::Program::Arguments{"serves"})) {
   if (server_->line() != "serves" || !visited(domain_)) {
     failure_ = "nobody serves";
     return;

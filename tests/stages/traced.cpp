@@ -118,8 +118,7 @@ bool Traced::find_traced() {
   while (monotonic_ns() - start < kPatience) {
     siginfo_t info{};
     if (waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 && info.si_pid != 0) {
-      const std::string task =
-          "/proc/" + std::to_string(process_) + "/task/" + std::to_string(info.si_pid);
+      const std::string task = "/proc/" + std::to_string(process_) + "/task/" + std::to_string(info.si_pid);
       if (info.si_code != CLD_EXITED && access(task.c_str(), F_OK) == 0) {
         traced_ = info.si_pid;
         return wait();
