@@ -73,6 +73,7 @@ class Watcher {
  private:
   static void* run(void* watcher);
   bool rest();
+  bool attach();
   void interrupt();
 
   const mach_port_name_t name_;
@@ -81,7 +82,7 @@ class Watcher {
   std::condition_variable changed_;
   bool rests_ = true;  // whoever looks first finds what is there already
   bool ends_ = false, ended_ = false;
-  ThreadContext* context_ = nullptr;
+  ThreadContext* context_ = nullptr;  // once the thread is attached: before, it has no wait to be ended
 };
 
 // False: it is over.
@@ -91,15 +92,19 @@ bool Watcher::rest() {
   return !ends_;
 }
 
+bool Watcher::attach() {
+  if (context_ != nullptr) return true;
+  if (const Trap trap; !trap.ok()) return false;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  context_ = &t_context;
+  return true;
+}
+
 void* Watcher::run(void* argument) {
   Watcher& watcher = *static_cast<Watcher*>(argument);
-  {
-    const std::lock_guard<std::mutex> lock(watcher.mutex_);
-    watcher.context_ = &t_context;
-  }
   while (watcher.rest()) {
-    const Peeked peeked = peek(watcher.name_, MACH_RCV_INTERRUPT);
-    if (peeked.code == MACH_RCV_INTERRUPTED) continue;
+    // What cannot be waited for is for the program to see.
+    if (watcher.attach() && peek(watcher.name_, MACH_RCV_INTERRUPT).code == MACH_RCV_INTERRUPTED) continue;
     const std::lock_guard<std::mutex> lock(watcher.mutex_);
     const uint64_t one = 1;
     if (write(watcher.bell_, &one, sizeof one) < 0) continue;  // full: it is readable

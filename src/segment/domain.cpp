@@ -100,6 +100,22 @@ bool attach(const DomainPlace& place, Segment& segment, Thread& self, DomainErro
   return false;
 }
 
+// A process that has no descriptor left cannot tell, and may take nobody for dead.
+enum class Boot { this_one, another, unknown };
+Boot boot_of(const Header& header) {
+  uint8_t boot[40];
+  if (!files::boot_id(boot)) return Boot::unknown;
+  return memcmp(boot, header.boot_id, sizeof boot) == 0 ? Boot::this_one : Boot::another;
+}
+
+void no_boot(DomainError& error) {
+  error.set(DomainFault::system, "cannot tell this boot from others (is /proc mounted?)", nullptr, errno);
+}
+
+void no_namespace(DomainError& error) {
+  error.set(DomainFault::system, "cannot tell the pid namespace (is /proc mounted?)", nullptr, errno);
+}
+
 // A complete new segment under a temporary name, with `self` attached, then linked.
 Outcome build(const DomainPlace& place, int directory, const Founder& founder, Segment& segment, Thread& self,
               DomainError& error) {
@@ -123,16 +139,19 @@ Outcome build(const DomainPlace& place, int directory, const Founder& founder, S
               "raise the limit on the size of files (ulimit -f unlimited): the file is sparse");
   } else if ((memory = map_file(place, file.get(), size, PROT_READ | PROT_WRITE, error)) != nullptr) {
     uint8_t boot[40];
+    uint32_t pidns = 0;
     if (!make_real(file.get(), memory, sizeof(Header))) {
       error.set(DomainFault::no_memory, "there is no memory for a domain", place.path, errno,
                 "free space in /dev/shm, or raise its size");
     } else if (!files::boot_id(boot)) {
-      error.set(DomainFault::system, "cannot tell this boot from others (is /proc mounted?)", nullptr, errno);
+      no_boot(error);
+    } else if (!files::pid_namespace(pidns)) {
+      no_namespace(error);
     } else {
       backed_by(segment, file.get());
       segment.format(memory, geometry);
       memcpy(segment.header().boot_id, boot, sizeof boot);
-      segment.header().pidns = files::pid_namespace();
+      segment.header().pidns = pidns;
       founder.install(segment);
       if (attach(place, segment, self, error)) {
         if (founder.furnish(self) != 0)
@@ -198,11 +217,6 @@ bool read_header(const DomainPlace& place, int fd, Header& header, DomainError& 
   return !refuse_header(place, header, static_cast<uint64_t>(status.st_size), error);
 }
 
-bool of_this_boot(const Header& header) {
-  uint8_t boot[40];
-  return files::boot_id(boot) && memcmp(boot, header.boot_id, sizeof boot) == 0;
-}
-
 // The file is there: maps it and attaches, or discards it because nobody lives there. Holds its lock
 // throughout.
 Outcome join(const DomainPlace& place, int directory, const Descriptor& file, DomainEntry how,
@@ -219,8 +233,18 @@ Outcome join(const DomainPlace& place, int directory, const Descriptor& file, Do
     return Outcome::again;
   }
   void* memory = nullptr;
-  bool inhabited = of_this_boot(header);
-  if (inhabited && header.pidns != files::pid_namespace()) {
+  const Boot boot = boot_of(header);
+  if (boot == Boot::unknown) {
+    no_boot(error);
+    return Outcome::failed;
+  }
+  bool inhabited = boot == Boot::this_one;
+  uint32_t pidns = 0;
+  if (inhabited && !files::pid_namespace(pidns)) {
+    no_namespace(error);
+    return Outcome::failed;
+  }
+  if (inhabited && header.pidns != pidns) {
     error.set(DomainFault::namespaces, "the domain belongs to another pid namespace", place.path, 0,
               "choose another domain with PORTOLAN_DOMAIN");
     return Outcome::failed;
@@ -319,7 +343,7 @@ bool domain_remove(const DomainPlace& place, const Founder& founder, const Segme
     // What cannot be read any more has nobody living in it that we could know of.
     if (own == nullptr && domain_open_readonly(place, view, ignored)) own = &view;
     const bool busy =
-        own != nullptr && of_this_boot(own->header()) &&
+        own != nullptr && boot_of(own->header()) != Boot::another &&
         (somebody_lives(*own, self) || founder.inhabited(*own) || (self == 0 && domain_has_launchd(place)));
     domain_unmap(view);
     if (busy) {

@@ -256,12 +256,18 @@ void sweep_temporary(int directory) {
 bool boot_id(uint8_t* id) {
   memset(id, 0, 40);
   Descriptor file(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  return file && read(file.get(), id, 36) == 36;
+  ssize_t length = -1;
+  while (file && (length = read(file.get(), id, 36)) < 0 && errno == EINTR) {
+  }
+  return length == 36;
 }
 
-uint32_t pid_namespace() {
+bool pid_namespace(uint32_t& inode) {
   struct stat status;
-  return stat("/proc/self/ns/pid", &status) == 0 ? static_cast<uint32_t>(status.st_ino) : 0;
+  inode = 0;
+  if (stat("/proc/self/ns/pid", &status) != 0) return errno == ENOENT;  // a kernel that knows of none
+  inode = static_cast<uint32_t>(status.st_ino);
+  return true;
 }
 
 }  // namespace files

@@ -68,6 +68,6 @@ void sweep_temporary(int directory);
 
 // The page at /proc that tells boots apart; false when it cannot be read. `id` holds at least 40 bytes.
 bool boot_id(uint8_t* id);
-uint32_t pid_namespace();
+bool pid_namespace(uint32_t& inode);
 
 }  // namespace portolan::files

@@ -120,7 +120,9 @@ kern_return_t task_describe(const Segment& segment, Target<Task> target, task_fl
   if (flavor == TASK_SECURITY_TOKEN) return give(security, info, count);
   if (flavor == TASK_AUDIT_TOKEN) return give(audit, info, count);
   Usage usage;
-  if (!usage_of(pid, usage) || process_gone(pid, started)) return KERN_INVALID_ARGUMENT;
+  const bool known = usage_of(pid, usage);
+  if (process_gone(pid, started)) return KERN_INVALID_ARGUMENT;
+  if (!known) return KERN_RESOURCE_SHORTAGE;  // no descriptor to look with: it lives all the same
   switch (flavor) {
     case TASK_BASIC_INFO_32:
       return give(basic<task_basic_info_32_data_t>(usage), info, count);

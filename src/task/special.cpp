@@ -143,6 +143,10 @@ void keep(Txn& txn, uint32_t port) {
 kern_return_t task_ports_register(Thread& self, Target<Task> handle, Handle<Space> from,
                                   const mach_port_name_t* names, unsigned count) {
   if (count > ipc::kRegisteredPorts) return KERN_INVALID_ARGUMENT;
+  // What an earlier call could not destroy, for want of memory, is not among the new ones.
+  release_holds(self);
+  for (const Hold& hold : self.frame().holds)
+    if (ours(hold)) return KERN_RESOURCE_SHORTAGE;
   uint32_t ports[ipc::kRegisteredPorts] = {kRightNull, kRightNull, kRightNull};
   kern_return_t code = KERN_SUCCESS;
   for (unsigned i = 0; i < count && code == KERN_SUCCESS; i++) {

@@ -49,13 +49,6 @@ struct Caught {
   double seconds = 0;
 };
 
-std::vector<Listed> all_scenarios() {
-  std::vector<Listed> all;
-  for (const auto& family : {send_scenarios(), receive_scenarios()})
-    all.insert(all.end(), family.begin(), family.end());
-  return all;
-}
-
 Caught by_kill_points(Planted planted, const char* name) {
   Row* row = make_row();
   fflush(nullptr);

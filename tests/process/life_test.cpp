@@ -81,6 +81,17 @@ TEST(Life, ADomainInWhichNobodyLivesIsDiscarded) {
   EXPECT_EQ(0, next.wait());
 }
 
+// Doubt means alive: who cannot find out whether anybody lives in a domain does not make it anew.
+TEST(Life, WhoHasNoDescriptorsLeftLeavesTheDomainAlone) {
+  const Domain domain;
+  Program server(domain, "lives", {"serves"});
+  ASSERT_EQ("serves", server.line());
+  Program poor(domain, "lives", {"short-of-descriptors"});
+  EXPECT_EQ(0, poor.wait());
+  Program visitor(domain, "lives", {"visits"});
+  EXPECT_EQ(0, visitor.wait()) << "the domain is another by now";
+}
+
 TEST(Life, ADomainWhoseFileIsCutShortIsLostAndNobodyDies) {
 #ifdef PORTOLAN_SANITIZED
   GTEST_SKIP() << "sanitizers keep the objects that the way out is found by off the stack";

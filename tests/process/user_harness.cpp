@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -97,7 +99,12 @@ Program::~Program() {
 
 bool Program::fill(int milliseconds) {
   pollfd ready{output_, POLLIN, 0};
-  if (poll(&ready, 1, milliseconds) <= 0) return false;
+  const double deadline = now_ms() + milliseconds;
+  int count = 0;
+  do {
+    count = poll(&ready, 1, std::max(0, static_cast<int>(deadline - now_ms())));
+  } while (count < 0 && errno == EINTR);
+  if (count <= 0) return false;
   char bytes[4096];
   const ssize_t n = read(output_, bytes, sizeof bytes);
   if (n <= 0) return false;

@@ -30,14 +30,9 @@ struct Arguments {
   unsigned jobs = 0;
 };
 
-std::vector<Listed> all_scenarios() {
-  std::vector<Listed> all;
-  for (const auto& family :
-       {send_scenarios(), receive_scenarios(), right_scenarios(), notify_scenarios(), bootstrap_scenarios(), job_scenarios(),
-        task_scenarios(), semaphore_scenarios(), kernel_scenarios(), port_scenarios(), set_scenarios(),
-        guarded_scenarios(), room_scenarios(), child_scenarios(), damage_scenarios(), busy_scenarios(),
-        site_scenarios(), trap_scenarios()})
-    all.insert(all.end(), family.begin(), family.end());
+std::vector<Listed> scenarios_and_traps() {
+  std::vector<Listed> all = all_scenarios();
+  all.insert(all.end(), trap_scenarios().begin(), trap_scenarios().end());
   return all;
 }
 
@@ -203,7 +198,7 @@ int go(int count, char** words) {
     fputs(kUsage, stdout);
     return 0;
   }
-  std::vector<Listed> all = all_scenarios();
+  std::vector<Listed> all = scenarios_and_traps();
   if (arguments.list) {
     for (const Listed& one : all) printf("%-20s %s\n", one.name, one.about);
     return 0;

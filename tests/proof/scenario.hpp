@@ -112,6 +112,9 @@ std::span<const Listed> child_scenarios();
 std::span<const Listed> damage_scenarios();
 std::span<const Listed> busy_scenarios();
 std::span<const Listed> site_scenarios();
+// All of these: what every proof that is about scenarios is about.
+std::vector<Listed> all_scenarios();
+// Through the library's own functions, which only killpoints has inside.
 std::span<const Listed> trap_scenarios();
 
 }  // namespace portolan::proof

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "stages/faults.hpp"
+#include "stages/lives.hpp"
 #include "stages/pairs.hpp"
 #include "stages/signals.hpp"
 #include "stages/stage.hpp"
@@ -31,12 +33,15 @@ struct Arguments {
 };
 
 const char kUsage[] =
-    "usage: stages pairs|stops|signals [--only NAME]... [--quick] [--list] [--every N] [--seed N] [--jobs "
+    "usage: stages pairs|stops|signals|lives|faults [--only NAME]... [--quick] [--list] [--every N] [--seed "
+    "N] [--jobs "
     "N]\n"
     "       stages self-check\n"
     "  pairs         two traps meet on the same objects, and die\n"
     "  stops         a thread is stopped in each scenario of killpoints, and others go on\n"
     "  signals       a real program gets a signal at each instruction of a trap\n"
+    "  lives         real processes join, fork, exec and end, and are killed on the way\n"
+    "  faults        the same, and more, with one system call after the other that fails\n"
     "  --only NAME   only these\n"
     "  --list        the pairs, and what they are about\n"
     "  --quick       few of the states\n"
@@ -111,15 +116,6 @@ int pairs(const Arguments& arguments) {
   return wrong == 0 && !jobs.empty() ? 0 : 1;
 }
 
-std::vector<proof::Listed> all_scenarios() {
-  std::vector<proof::Listed> all;
-  for (const auto& family : {proof::send_scenarios(), proof::receive_scenarios(), proof::right_scenarios(),
-                             proof::notify_scenarios(), proof::bootstrap_scenarios(), proof::task_scenarios(),
-                             proof::semaphore_scenarios(), proof::kernel_scenarios()})
-    all.insert(all.end(), family.begin(), family.end());
-  return all;
-}
-
 void print_kinds(const std::vector<Job>& jobs) {
   printf("%-34s %9s %9s %9s\n", "lock held by the stopped thread", "states", "went on", "waited");
   for (unsigned kind = 0; kind < static_cast<unsigned>(LockKind::kKinds); kind++) {
@@ -131,14 +127,22 @@ void print_kinds(const std::vector<Job>& jobs) {
   }
 }
 
+// Where nobody else can go on either, whoever is stopped: there is no memory left, or the tables are damaged.
+bool stops_all(const proof::Listed& one) {
+  for (const char* name :
+       {"receive-large-memory", "recover-no-memory", "detach-no-memory", "recover-bad-counts"})
+    if (strcmp(one.name, name) == 0) return true;
+  return false;
+}
+
 int stops(const Arguments& arguments) {
   StopOptions options;
   options.every = arguments.every != 0 ? arguments.every : arguments.quick ? 100 : 8;
   options.seed = arguments.seed;
-  const std::vector<proof::Listed> all = all_scenarios();
+  const std::vector<proof::Listed> all = proof::all_scenarios();
   std::vector<Job> jobs;
   for (const proof::Listed& one : all)
-    if (arguments.wants(one.name))
+    if (!stops_all(one) && arguments.wants(one.name))
       jobs.push_back(
           {one.name, [&one, &options](Tally& tally) { prove_stops(one, options, tally); }, nullptr});
   printf("%-34s %9s %9s %9s %9s %9s %6s\n", "scenario", "steps", "states", "tried", "went on", "waited",
@@ -171,9 +175,58 @@ int signals(const Arguments& arguments) {
   return wrong == 0 && !jobs.empty() ? 0 : 1;
 }
 
+int lives(const Arguments& arguments) {
+  LifeOptions options;
+  options.seed = arguments.seed;
+  if (arguments.quick) options.most = 5;
+  if (arguments.every != 0) options.every = arguments.every, options.most = 1u << 30;
+  std::vector<Job> jobs;
+  for (unsigned i = 0; i < kLivesCount; i++) {
+    const Life& life = kLives[i];
+    if (arguments.list) printf("%-28s %s\n", life.name, life.about);
+    if (arguments.list || !life.stepped || !arguments.wants(life.name)) continue;
+    jobs.push_back(
+        {life.name, [&life, &options](Tally& tally) { prove_life(life, options, tally); }, nullptr});
+  }
+  if (arguments.list) return 0;
+  printf("%-34s %9s %9s %9s %9s %9s %6s\n", "life", "steps", "states", "calls", "kills", "both", "wrong");
+  run_jobs(jobs, kLifeCounts, arguments.jobs);
+  const uint64_t wrong = violations(jobs);
+  printf(
+      "lives: %llu kills, %llu of them with launchd, at %llu states and %llu system calls, %llu violations\n",
+      wide(total(jobs, kLifeKills)), wide(total(jobs, kLifeBoth)), wide(total(jobs, kLifeStates)),
+      wide(total(jobs, kLifeCalls)), wide(wrong));
+  return wrong == 0 && !jobs.empty() ? 0 : 1;
+}
+
+int faults(const Arguments& arguments) {
+  FaultOptions options;
+  options.seed = arguments.seed;
+  options.every = arguments.every != 0 ? arguments.every : arguments.quick ? 40 : 1;
+  FaultKinds* kinds = make_fault_kinds();
+  std::vector<Job> jobs;
+  for (unsigned i = 0; i < kLivesCount; i++) {
+    const Life& life = kLives[i];
+    if (arguments.list) printf("%-28s %s\n", life.name, life.about);
+    if (arguments.list || !arguments.wants(life.name)) continue;
+    jobs.push_back({life.name,
+                    [&life, &options, kinds](Tally& tally) { prove_faults(life, options, *kinds, tally); },
+                    nullptr});
+  }
+  if (arguments.list) return 0;
+  printf("%-34s %9s %9s %9s %6s\n", "what is done", "calls", "failed", "refused", "wrong");
+  run_jobs(jobs, kFaultCounts, arguments.jobs);
+  print_fault_kinds(*kinds);
+  const uint64_t wrong = violations(jobs);
+  printf("faults: %llu failures of %llu system calls, %llu refused, %llu violations\n",
+         wide(total(jobs, kFaultTried)), wide(total(jobs, kFaultCalls)), wide(total(jobs, kFaultRefused)),
+         wide(wrong));
+  return wrong == 0 && !jobs.empty() ? 0 : 1;
+}
+
 // A proof that cannot fail proves nothing.
 int self_check() {
-  const std::vector<proof::Listed> all = all_scenarios();
+  const std::vector<proof::Listed> all = proof::all_scenarios();
   PairOptions pair;
   pair.every = 8;
   pair.samples = 0;
@@ -181,14 +234,18 @@ int self_check() {
   const StopOptions stop{.every = 8, .sabotage = true};
   SignalOptions signal;
   signal.most = 20;
+  const LifeOptions life{.most = 1, .sabotage = true};
   const auto send = std::find_if(all.begin(), all.end(),
                                  [](const proof::Listed& one) { return strcmp(one.name, "send") == 0; });
+  const auto attaches = std::find_if(kLives, kLives + kLivesCount,
+                                     [](const Life& one) { return strcmp(one.name, "attaches") == 0; });
   std::vector<Job> jobs = {
       {"pairs: a lock is not noted",
        [&](Tally& tally) { prove_pair(meetings().front(), false, pair, tally); }, nullptr},
       {"stops: a lock names another holder", [&](Tally& tally) { prove_stops(*send, stop, tally); }, nullptr},
       {"signals: a handler inside a section",
        [&](Tally& tally) { prove_signals("send", "raw", signal, tally); }, nullptr},
+      {"lives: one that is not killed", [&](Tally& tally) { prove_life(*attaches, life, tally); }, nullptr},
   };
   run_jobs(jobs, 0, 0);
   unsigned noticed = 0;
@@ -204,6 +261,8 @@ int go(int count, char** words) {
     if (arguments.what == "pairs") return pairs(arguments);
     if (arguments.what == "stops") return stops(arguments);
     if (arguments.what == "signals") return signals(arguments);
+    if (arguments.what == "lives") return lives(arguments);
+    if (arguments.what == "faults") return faults(arguments);
   }
   fputs(kUsage, stderr);
   return 2;
