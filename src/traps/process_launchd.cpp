@@ -39,7 +39,6 @@ namespace {
 char g_binary[kPathMax];  // empty: there is none
 
 constexpr uint64_t kPatience = 300'000'000;  // between two looks of a process
-constexpr uint64_t kSoon = 20'000'000;       // the same, if there seemed to be one
 constexpr size_t kStack = 32 << 10;
 
 bool is_program(const char* path) { return access(path, X_OK) == 0; }
@@ -179,11 +178,7 @@ bool launchd_restricted() {
 
 void launchd_ensure(Thread& self) {
   if (alive(self.segment()) || !turn() || leave_it_to_others(self)) return;
-  if (domain_has_launchd(settings().place)) {
-    // One is on its way, or the dead one has not let go of its lock yet.
-    g_process->launchd_checked.store(monotonic_ns() - kPatience + kSoon);
-    return;
-  }
+  if (domain_has_launchd(settings().place)) return;  // one is on its way
   start(settings().place);
 }
 
