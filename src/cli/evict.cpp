@@ -114,7 +114,7 @@ class Evict : public Command {
     if (asks && (globals.json || isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0))
       throw Failure{kUsage, "there is nobody to ask: this is no terminal", "portolan evict --yes"};
     const Source source(globals);
-    if (source.segment().header().pidns != files::pid_namespace())
+    if (!in_our_pid_namespace(source.segment()))
       throw Failure{kRefused, "the domain's processes are in another pid namespace", ""};
     const Snapshot snapshot = source.snapshot();
     std::vector<const TaskInfo*> wanted;

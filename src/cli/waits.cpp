@@ -119,9 +119,15 @@ class Lines {
 
 }  // namespace
 
+bool in_our_pid_namespace(const Segment& segment) {
+  uint32_t inode = 0;
+  return files::pid_namespace(inode) && segment.header().pidns == inode;
+}
+
 Waits::Waits(const Source& source)
     : source_(source),
-      tids_are_ours_(source.live() && source.segment().header().pidns == files::pid_namespace()) {}
+      tids_are_ours_(source.live() && in_our_pid_namespace(source.segment())) {}
+
 
 void Waits::look_once() {
   std::vector<SeenWait> now;

@@ -13,6 +13,9 @@
 
 namespace portolan::cli {
 
+// The domain's pids and tids mean here what they mean there.
+bool in_our_pid_namespace(const Segment& segment);
+
 struct SeenWait {
   inspect::Wait wait;
   inspect::LockedObject object;
