@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bootstrap checks 62 to 73 and 102: special ports, what children get, codes.
+#include <kern/exc_resource.h>
 #include <mach/task_special_ports.h>
 #include <spawn_private.h>
+#include <sys/reason.h>
 
 #include "checks/bootstrap_words.hpp"
 
@@ -165,6 +167,15 @@ CHECK(Bootstrap, B073_AChildHasAPictureOfItsBirth) {
   set_bootstrap(subset_of(new_port_with_sends(1)));
   child.line().tell(1);
   EXPECT_EQ(1u, child.line().hear());
+}
+
+CHECK(Bootstrap, B102_WhyAPortSpaceWasFull) {
+  constexpr uint64_t kCode = 0xc40000000004aaaa;
+  EXPECT_EQ(30, OS_REASON_PORT_SPACE);
+  EXPECT_EQ(uint64_t{RESOURCE_TYPE_PORTS}, EXC_RESOURCE_DECODE_RESOURCE_TYPE(kCode));
+  EXPECT_EQ(6u, EXC_RESOURCE_DECODE_RESOURCE_TYPE(kCode));
+  EXPECT_EQ(1u, EXC_RESOURCE_DECODE_FLAVOR(kCode));
+  EXPECT_EQ(305834u, EXC_RESOURCE_THREADS_DECODE_PORTS(kCode));
 }
 
 }  // namespace
