@@ -180,14 +180,15 @@ class Server {
     manager_.shut_down();
     manager_.hang_up();
     lock_.reset();
+    terminated_ = manner_.foreground;  // the supervisor starts another
   }
 
   // Gone already, when somebody else cleared it away: then there is nothing to serve either.
   void leave_if_alone(bool empty) {
     if (manager_.stands_down()) over_ = true;
-    const bool stays = manager_.in_use() || (manner_.foreground && !manager_.stopped());
+    const bool stays = manager_.in_use() || (manner_.foreground && !terminated_);
     if (!empty || stays) alone_since_ = 0;
-    if (manager_.stopped()) over_ = true;
+    if (terminated_ && manager_.stopped()) over_ = true;
     if (!empty || stays) return;
     if (alone_since_ == 0) alone_since_ = monotonic_ns();
     if (monotonic_ns() - alone_since_ < kGrace && !over_) return;
@@ -204,6 +205,7 @@ class Server {
     signalfd_siginfo signal;
     while (read(termination, &signal, sizeof signal) > 0) {
     }
+    terminated_ = true;
     launchd::notify_supervisor("STOPPING=1");
     manager_.shut_down();
   }
@@ -216,6 +218,7 @@ class Server {
   Watch watch_;
   Reaper reaper_;
   uint64_t alone_since_ = 0;
+  bool terminated_ = false;  // by the supervisor
   bool over_ = false;
 };
 
