@@ -19,6 +19,8 @@ namespace portolan::launchd {
 
 namespace {
 
+constexpr uint64_t kUntilReaped = kSecond;
+
 constexpr const char* kOverrides = "overrides.plist";
 constexpr const char* kEnvironment = "environment.plist";
 
@@ -314,14 +316,20 @@ void Manager::look_at_process(Thread& self, Job& job) {
   } else if (poll(&ready, 1, 0) <= 0) {
     return;
   }
-  if (!job.spec.abandons_group) signal_group(job.pid, SIGTERM, job.child);
-  ended(self, job, exit_status(job.pid, job.process).value_or(kStatusUnknown));
+  if (!job.spec.abandons_group && job.over_ns == 0) signal_group(job.pid, SIGTERM, job.child);
+  const std::optional<uint32_t> status = exit_status(job.pid, job.process);
+  // Linux tells how an adopted one ended once its new parent has reaped it, which should not take long.
+  const uint64_t now = monotonic_ns();
+  if (job.over_ns == 0) job.over_ns = now;
+  if (!status && job.process && now - job.over_ns < kUntilReaped) return;
+  ended(self, job, status.value_or(kStatusUnknown));
 }
 
 void Manager::ended(Thread& self, Job& job, uint32_t status) {
   if (job.kernel) bootstrap::job_ended(self, job.kernel, status);
   note(Level::info, job, ending_text(status));
   job.pid = 0;
+  job.over_ns = 0;
   job.process.reset();
   job.standing.running = false;
   job.standing.status = status;
@@ -420,7 +428,7 @@ void Manager::descriptors(std::vector<pollfd>& fds) {
   if (paths_.descriptor() >= 0) fds.push_back({paths_.descriptor(), POLLIN, 0});
   if (mounts_) fds.push_back({mounts_.get(), POLLPRI, 0});
   for (const auto& job : jobs_) {
-    if (job->process) fds.push_back({job->process.get(), POLLIN, 0});
+    if (job->process && job->over_ns == 0) fds.push_back({job->process.get(), POLLIN, 0});
     if (job->pid == 0 && !job->standing.connection)
       for (const OpenSocket& one : job->sockets) fds.push_back({one.descriptor.get(), POLLIN, 0});
   }

@@ -37,6 +37,7 @@ struct Job {
   files::Descriptor process;
   uint64_t process_start = 0;  // as /proc has it
   bool child = false;          // of this launchd: an adopted one is not
+  uint64_t over_ns = 0;        // when it was first seen to have ended, while nobody can tell how
   Standing standing;
   Stopping stopping;
 

@@ -14,6 +14,7 @@ namespace portolan::launchd {
 
 namespace {
 
+constexpr uint64_t kLookAgain = 10'000'000;  // whether a process has been reaped
 constexpr int64_t kJump = 60;  // seconds that the wall clock may go back without calendars being made anew
 
 }  // namespace
@@ -85,6 +86,7 @@ uint64_t Manager::next_due(const Job& job, uint64_t now) const {
     consider(now + static_cast<uint64_t>(std::max<int64_t>(left, 0)) * kSecond);
   }
   if (job.pid != 0) {
+    if (job.over_ns != 0) consider(now + kLookAgain);
     consider(next_stop(job.spec, job.stopping, now).at_ns);
     return next;
   }
