@@ -48,9 +48,11 @@ class Command {
   virtual const char* summary() const = 0;   // half a line for `portolan` and `portolan help`
   virtual const char* question() const = 0;  // the group that it answers
   virtual void options(Options&) {}
-  // `program`: what follows the options of run and check.
+  // `program`: what follows the options of run, check and launchctl.
   virtual int run(const Globals& globals, const std::vector<std::string>& program) = 0;
   virtual bool takes_program() const { return false; }
+  virtual const char* program_words() const { return "[--] PROGRAM [ARGUMENT...]"; }  // for people
+  virtual std::string more_help() const { return {}; }                                // after the options
 };
 
 std::unique_ptr<Command> make_run();
@@ -61,6 +63,9 @@ std::unique_ptr<Command> make_ps();
 std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_fsck();
 std::unique_ptr<Command> make_evict();
+std::unique_ptr<Command> make_launchctl();
+std::unique_ptr<Command> make_launchd();
+std::unique_ptr<Command> make_install_unit();
 
 // The command's page, or a topic's text; a screen of commands for an empty word.
 int help(const std::string& word, const std::vector<std::unique_ptr<Command>>& commands);

@@ -74,7 +74,7 @@ std::string upper(std::string word) {
 
 // What follows the options on the command line.
 std::string objects_text(const Command& command, const Options& options) {
-  if (command.takes_program()) return " [--] PROGRAM [ARGUMENT...]";
+  if (command.takes_program()) return std::string(" ") + command.program_words();
   for (const Option& option : options.all()) {
     if (!option.positional()) continue;
     const bool several = std::holds_alternative<std::vector<std::string>*>(option.target);
@@ -96,6 +96,7 @@ std::string options_text(Command& command) {
     text += line + wrapped(option.description, kIndent) + "\n";
   }
   if (!options.all().empty()) text += "\n";
+  text += command.more_help();
   return text + kGlobals + "Manual: portolan-" + command.name() + "(1)\n";
 }
 
@@ -111,7 +112,7 @@ std::string overview(const std::vector<std::unique_ptr<Command>>& commands) {
       text += "\n" + question + "\n";
     }
     std::string name = std::string("  ") + command->name();
-    name.resize(10, ' ');
+    name.resize(16, ' ');
     text += name + command->summary() + "\n";
   }
   text += std::string("\n") + kGlobals;

@@ -27,6 +27,9 @@ Commands all_commands() {
   commands.push_back(make_info());
   commands.push_back(make_fsck());
   commands.push_back(make_evict());
+  commands.push_back(make_launchctl());
+  commands.push_back(make_launchd());
+  commands.push_back(make_install_unit());
   return commands;
 }
 
@@ -83,6 +86,7 @@ size_t distance(const std::string& a, const std::string& b) {
 int dispatch(std::vector<std::string> words, std::string& who, const std::string& own_name) {
   const Commands commands = all_commands();
   if (own_name == "lsmp") words.insert(words.begin(), {"lsmp", "--classic"});
+  if (own_name == "launchctl") words.insert(words.begin(), "launchctl");
   std::vector<std::string> before;
   {
     Parsed leading;

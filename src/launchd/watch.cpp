@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -113,19 +112,22 @@ void Watch::watch_processes() {
   std::erase_if(processes_, [](const Process& process) { return !process.wanted; });
 }
 
-void Watch::wait(uint32_t deaths_seen_before, uint64_t patience_ns) {
+void Watch::wait(uint32_t deaths_seen_before, uint64_t patience_ns, std::vector<pollfd>& others) {
   add_helpers();
   watch_processes();
-  if (deaths_seen() != deaths_seen_before) return;
-  std::vector<pollfd> fds;
-  fds.reserve(processes_.size() + 1);
+  // What is ready already is attended to in any case.
+  if (deaths_seen() != deaths_seen_before) patience_ns = 0;
+  std::vector<pollfd> fds = others;
+  fds.reserve(others.size() + processes_.size() + 1);
   fds.push_back({event_, POLLIN, 0});
   for (const Process& process : processes_) fds.push_back({process.fd, POLLIN, 0});
-  poll(fds.data(), fds.size(), static_cast<int>(patience_ns / 1'000'000));
+  // Rounded up: what is due then is due when this returns.
+  poll(fds.data(), fds.size(), static_cast<int>((patience_ns + 999'999) / 1'000'000));
+  std::copy_n(fds.begin(), others.size(), others.begin());
   uint64_t rung = 0;
   (void)!read(event_, &rung, sizeof rung);
   // A process that ended stays ready until its pid is forgotten: its descriptor has told all that it can.
-  for (size_t i = 1; i < fds.size(); i++) {
+  for (size_t i = others.size() + 1; i < fds.size(); i++) {
     if (fds[i].revents == 0) continue;
     close(fds[i].fd);
     std::erase_if(processes_, [&](const Process& process) { return process.fd == fds[i].fd; });
