@@ -16,7 +16,7 @@ namespace {
 
 std::vector<Verb> all_verbs() {
   std::vector<Verb> all;
-  for (const auto& verbs : {load_verbs(), job_verbs(), manager_verbs()})
+  for (const auto& verbs : {load_verbs(), job_verbs(), name_verbs(), manager_verbs()})
     all.insert(all.end(), verbs.begin(), verbs.end());
   return all;
 }
@@ -111,8 +111,13 @@ class Launchctl : public Command {
   int run(const Globals& globals, const std::vector<std::string>& program) override {
     Ctl ctl(globals);
     Words words = program;
-    // Global, and so after the verb as well.
-    if (std::erase(words, "--json") != 0) ctl.json(true);
+    // Global, and so after the verb as well; but not among the words of another command.
+    const auto end = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+      return word == "--" || word == "bsexec";
+    });
+    const auto kept = std::remove(words.begin(), end, "--json");
+    if (kept != end) ctl.json(true);
+    words.erase(kept, end);
     return words.empty() ? run_lines(ctl) : run_verb(ctl, words);
   }
 };

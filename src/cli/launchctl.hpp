@@ -52,6 +52,7 @@ struct Verb {
 // Each file has its own.
 std::vector<Verb> load_verbs();     // launchctl_load.cpp
 std::vector<Verb> job_verbs();      // launchctl_jobs.cpp
+std::vector<Verb> name_verbs();     // launchctl_names.cpp
 std::vector<Verb> manager_verbs();  // launchctl_manager.cpp
 
 [[noreturn]] void wrong_use(const char* verb);  // throws Failure (1) with its usage
