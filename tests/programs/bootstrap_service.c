@@ -21,9 +21,15 @@ static void note(const char* file, int number) {
   fclose(out);
 }
 
+// After an exec the image before may still be on its way out.
 static mach_port_t check_in(const char* name) {
   mach_port_t port = MACH_PORT_NULL;
-  note("codes", bootstrap_check_in(bootstrap_port, name, &port));
+  kern_return_t code = bootstrap_check_in(bootstrap_port, name, &port);
+  for (int i = 0; code == BOOTSTRAP_SERVICE_ACTIVE && i < 500; i++) {
+    usleep(10000);
+    code = bootstrap_check_in(bootstrap_port, name, &port);
+  }
+  note("codes", code);
   return port;
 }
 
