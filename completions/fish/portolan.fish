@@ -11,7 +11,12 @@ function __portolan_domains
     end
 end
 
-set -l commands run check ps lsmp trace info fsck evict help
+function __portolan_labels
+    portolan launchctl list 2>/dev/null | awk -F '\t' 'NR > 1 && $3 !~ /[.]anonymous[.]/ { print $3 }'
+end
+
+set -l commands run check ps lsmp trace info fsck evict launchctl launchd install-unit help
+set -l verbs load unload submit list print start stop remove kickstart setenv unsetenv getenv export limit managerpid manageruid managername log help
 complete -c portolan -f
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a run -d "start a program in a domain"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a check -d "run a program and report leaked port rights"
@@ -21,6 +26,14 @@ complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a trace -d 
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a info -d "the domain at a glance"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a fsck -d "check every invariant of the kernel"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a evict -d "kill stopped tasks that others wait for"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a launchctl -d "load, list, start and stop jobs"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a launchd -d "the domain's launchd, for a supervisor"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a install-unit -d "a systemd user unit"
+complete -c portolan -n "__fish_seen_subcommand_from launchctl; and not __fish_seen_subcommand_from $verbs" -a "$verbs"
+complete -c portolan -n "__fish_seen_subcommand_from launchctl; and __fish_seen_subcommand_from load unload" -F
+complete -c portolan -n "__fish_seen_subcommand_from launchctl; and __fish_seen_subcommand_from list print start stop remove kickstart" -a "(__portolan_labels)"
+complete -c portolan -n "__fish_seen_subcommand_from launchd" -l foreground -d "become it"
+complete -c portolan -n "__fish_seen_subcommand_from install-unit" -l print -d "print it instead"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a help -d "a page, or a topic"
 complete -c portolan -s d -l domain -x -a "(__portolan_domains)" -d "the domain"
 complete -c portolan -s i -l input -r -F -d "read a copied segment"

@@ -22,15 +22,16 @@ namespace fs = std::filesystem;
 std::string page_file(const std::string& page) {
   std::error_code none;
   const fs::path own = fs::read_symlink("/proc/self/exe", none).parent_path();
-  for (const char* where : {"../share/man/man1", "../../man"}) {
-    const fs::path file = own / where / (page + ".1");
-    if (fs::exists(file, none)) return fs::weakly_canonical(file, none).string();
-  }
+  for (const char* section : {"1", "8"})
+    for (const std::string& where : {"../share/man/man" + std::string(section), std::string("../../man")}) {
+      const fs::path file = own / where / (page + "." + section);
+      if (fs::exists(file, none)) return fs::weakly_canonical(file, none).string();
+    }
   return {};
 }
 
-int open_page(const std::string& command) {
-  const std::string page = command.empty() ? "portolan" : "portolan-" + command;
+int open_page(const Command& command) {
+  const std::string page = std::string("portolan-") + command.page();
   const std::string file = page_file(page);
   try {
     Child man({"man", file.empty() ? page : file}, {});
@@ -97,7 +98,7 @@ std::string options_text(Command& command) {
   }
   if (!options.all().empty()) text += "\n";
   text += command.more_help();
-  return text + kGlobals + "Manual: portolan-" + command.name() + "(1)\n";
+  return text + kGlobals + "Manual: portolan-" + command.page() + "\n";
 }
 
 }  // namespace
@@ -135,7 +136,7 @@ int help(const std::string& word, const std::vector<std::unique_ptr<Command>>& c
   }
   for (const auto& command : commands) {
     if (word != command->name()) continue;
-    if (isatty(STDOUT_FILENO) != 0 && open_page(word) == kFine) return kFine;
+    if (isatty(STDOUT_FILENO) != 0 && open_page(*command) == kFine) return kFine;
     show(options_text(*command));
     return kFine;
   }

@@ -49,6 +49,7 @@ class Launchd : public Command {
 class InstallUnit : public Command {
  public:
   const char* name() const override { return "install-unit"; }
+  const char* page() const override { return "launchd"; }
   const char* summary() const override { return "a systemd user unit that runs the domain's launchd"; }
   const char* question() const override { return "Jobs"; }
   void options(Options& options) override { options.add("--print", &print_, "print it instead"); }

@@ -38,6 +38,25 @@ own failure outranks 23; the report names both. --error-exitcode N replaces 23.
 
 125: portolan itself failed; 126: the program cannot be executed; 127: it is not there.
 )"},
+    {"jobs", R"(Jobs: programs that the domain's launchd runs
+
+A property list says what a job is, portolan-launchd.plist(5); a label names it.
+
+  portolan launchctl load com.example.echo.plist    a file, or a directory of them
+  portolan launchctl list                           pid, last exit status, label
+  portolan launchctl print com.example.echo         its state, and why it does not run
+  portolan launchctl unload com.example.echo.plist  returns when its process is gone
+
+A name under MachServices is the job's whether it runs or not. A message to it starts the
+job, which checks in, bootstrap_check_in(), and finds the message. If its process is
+killed, the port and what is in it stay, clients notice nothing, and the next message
+starts it anew. A job does not start again within 10 seconds of its last start
+(ThrottleInterval).
+
+launchd may be killed, too: jobs go on, and the next launchd adopts them. For jobs that
+are there without anybody in the domain: portolan install-unit, portolan-launchd(8).
+What happened: portolan launchctl log.
+)"},
     {"divergences", R"(Where Portolan does something else than Darwin
 
 The full table, each row with its rule and its reason, is docs/divergences.md in the

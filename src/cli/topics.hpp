@@ -11,7 +11,7 @@ struct Topic {
   const char* text;
 };
 
-inline constexpr size_t kTopicCount = 3;
+inline constexpr size_t kTopicCount = 4;
 extern const Topic kTopics[kTopicCount];
 
 }  // namespace portolan::cli
