@@ -5,7 +5,7 @@
 // every call. Names are cut at 127 bytes (bootstrap 3.1). A bp that is no live send right gives
 // MACH_SEND_INVALID_DEST; one that leads to no namespace gives what its receiver answers, or
 // MIG_SERVER_DIED. When bp is a port of another program rather than the kernel's namespace, the calls are
-// messages and block until the answer comes.
+// messages (<servers/bootstrap_wire.h>) and block until the answer comes.
 //
 // service_name is a name_t; it is declared as the pointer that an array argument is, because compilers that
 // see the array warn of every string that is shorter.

@@ -52,11 +52,10 @@ class BootstrapCall {
   }
   template <class T>
   kern_return_t finish(kern_return_t code, T* to, T value) {
-    if (code == bootstrap::kServedByProgram) code = KERN_NOT_SUPPORTED;
     return trap_.leave(store(code, to, value));
   }
   kern_return_t finish(kern_return_t code) {
-    return trap_.leave(code == bootstrap::kServedByProgram ? KERN_NOT_SUPPORTED : code);
+    return trap_.leave(code);
   }
 
   const ipc::Name bp;

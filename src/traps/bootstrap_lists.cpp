@@ -81,6 +81,7 @@ kern_return_t bootstrap_info(mach_port_t bp, name_array_t* service_names,
   if (!call.ok()) return MACH_SEND_INVALID_DEST;
   Services services;
   kern_return_t code = read_services(call, services);
+  if (code == bs::kServedByProgram) code = KERN_NOT_SUPPORTED;
   const uint32_t count = services.count;
   for (mach_msg_type_number_t* to : {service_namesCnt, service_jobsCnt, service_activeCnt})
     code = call.store(code, to, count);
@@ -96,6 +97,7 @@ kern_return_t bootstrap_lookup_children(mach_port_t bp, mach_port_array_t* child
   if (!call.ok()) return MACH_SEND_INVALID_DEST;
   Children found;
   kern_return_t code = read_children(call, found);
+  if (code == bs::kServedByProgram) code = KERN_NOT_SUPPORTED;
   if (code != KERN_SUCCESS) {
     for (uint32_t i = 0; i < found.count; i++)
       ipc::port_deallocate(call.thread(), call.caller().space, Name{found.ports[i]});

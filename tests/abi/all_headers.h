@@ -80,7 +80,11 @@
 #include <servers/bootstrap.h>
 #include <servers/bootstrap_defs.h>
 #include <servers/bootstrap_priv.h>
+#include <servers/bootstrap_server.h>
+#include <servers/bootstrap_wire.h>
 #include <servers/netname_defs.h>
+#include <spawn.h>
+#include <spawn_private.h>
 #include <sys/event.h>
 #include <sys/event_private.h>
 #include <sys/fileport.h>
