@@ -16,7 +16,7 @@ function __portolan_labels
 end
 
 set -l commands run check ps lsmp trace info fsck evict launchctl launchd install-unit help
-set -l verbs load unload submit list print start stop remove kickstart setenv unsetenv getenv export limit managerpid manageruid managername log help
+set -l verbs load unload submit list print start stop remove kickstart bslist bstree bsexec setenv unsetenv getenv export limit managerpid manageruid managername log help
 complete -c portolan -f
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a run -d "start a program in a domain"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a check -d "run a program and report leaked port rights"

@@ -141,7 +141,10 @@ class Server {
     if (manner_.foreground) launchd::notify_supervisor("READY=1");
     std::vector<pollfd> fds;
     for (;;) {
-      if (g_segment.header().lost.load() != 0) domain_lost(0);
+      if (g_segment.header().lost.load() != 0) {
+        manager_.abandon();
+        domain_lost(0);
+      }
       if (lock_ && !domain_is_at(place_, g_segment)) let_go();
       const uint32_t seen = watch_.deaths_seen();
       const uint64_t patience = round();

@@ -384,6 +384,14 @@ void Manager::shut_down() {
   }
 }
 
+void Manager::abandon() {
+  for (const auto& job : jobs_) {
+    if (job->pid == 0) continue;
+    signal_process(job->process, SIGTERM);
+    signal_process(job->process, SIGCONT);
+  }
+}
+
 // -- a round
 
 uint64_t Manager::work(Thread& self) {

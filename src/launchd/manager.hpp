@@ -71,6 +71,8 @@ class Manager : private World {
   bool close();
   void reopen();
   void hang_up() { control_.close(); }
+  // The domain is lost, and this launchd ends at once: the next one will know nothing of these processes.
+  void abandon();
 
   // All jobs are stopped; stopped(): they are. What is written of them stays, for the next launchd.
   void shut_down();
