@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the files of file ports (ipc/fileport.hpp): one descriptor for each port that lives, under the port's
 // identity. Tasks bring and fetch them over the socket DIRECTORY/files.sock, which is this user's and root's;
-// a connection is for one request of a fixed size. Every read and write is one that does not wait, and closing
-// a file, which may, is left to a thread: a slow or broken client stops nobody but itself.
+// a connection is for one request of a fixed size. Every read and write is one that does not wait, and
+// closing a file, which may, is left to a thread: a slow or broken client stops nobody but itself.
 //
 // If we die here: Linux closes what was kept, since nobody else has it. The next launchd ends the ports.
 #pragma once

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Open files in messages. `fileports CASE`; see tests/process/fileports_test.cpp.
-#define _GNU_SOURCE // pipe2, prlimit
+#define _GNU_SOURCE  // pipe2, prlimit
 #include <errno.h>
 #include <fcntl.h>
 #include <kern/ipc_kobject.h>
@@ -16,11 +16,11 @@
 #include "user_common.h"
 
 // Looks again and again until it is so.
-#define await(truth)                                        \
-  do {                                                      \
-    int so = 0;                                             \
+#define await(truth)                                                    \
+  do {                                                                  \
+    int so = 0;                                                         \
     for (int i = 0; i < PATIENCE && !(so = (truth)); i++) usleep(1000); \
-    expect(so);                                             \
+    expect(so);                                                         \
   } while (0)
 
 static fileport_t made(int fd) {

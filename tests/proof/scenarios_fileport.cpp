@@ -89,7 +89,8 @@ constexpr Listed kFileport[] = {
     {"fileport-make", "a port for a file", make_scenario<Make>, "fileport_makeport"},
     {"fileport-find", "which file port a name is", make_scenario<Find>, "fileport_makefd"},
     {"fileport-last", "its last send right goes", make_scenario<LastRight>, "mach_port_deallocate"},
-    {"fileport-end", "launchd ends two whose files were the last one's", make_scenario<End>, "launchd begins"},
+    {"fileport-end", "launchd ends two whose files were the last one's", make_scenario<End>,
+     "launchd begins"},
 };
 
 }  // namespace
