@@ -22,8 +22,8 @@ PORTOLAN_BEGIN_DECLS
 //   EBADF      `fd` is not open
 //   EINVAL     Linux does not let it be passed on
 //   EFAULT     `*port` cannot be written
-//   EAGAIN     no port or no name could be made, this process is in no domain, or too many descriptors of
-//              this user's are on their way
+//   EAGAIN     no port or no name could be made; this process is in no domain, or in one that was replaced;
+//              or too many descriptors of this user's are on their way
 //   ENFILE     launchd keeps as many files as its limit of descriptors lets it
 //   EMFILE     this process has no number left for the way to launchd
 //   EPERM      launchd is another user's
@@ -35,7 +35,7 @@ PORTOLAN_EXPORT int fileport_makeport(int fd, fileport_t* port);
 //   EINVAL     `port` is null, dead or unknown, cannot send, or is no file port
 //   EMFILE, ENFILE
 //              there is no number left for the descriptor, or for the way to launchd
-//   EAGAIN     too many descriptors of this user's are on their way
+//   EAGAIN     the domain was replaced, or too many descriptors of this user's are on their way
 //   EPERM, ETIMEDOUT
 //              as above
 PORTOLAN_EXPORT int fileport_makefd(fileport_t port);

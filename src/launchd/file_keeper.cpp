@@ -172,7 +172,9 @@ bool FileKeeper::serve(Thread& self, const Client& client) {
   }
   if (!client.trusted) {
     error = EPERM;
-  } else if (request.domain == domain_) {
+  } else if (request.domain != domain_) {
+    error = EAGAIN;  // of a domain that was here before
+  } else {
     const FilePort port{request.port, request.identity};
     if (request.operation == ipc::kFileKeep) error = keep(self, port, file);
     const auto known = kept_.find(request.identity);
