@@ -35,6 +35,8 @@ constexpr ByCall kByCall[] = {
     {"mach_port_extract_right", "mach_port_deallocate(mach_task_self(), name) when the right is done"},
     {"mach_port_request_notification", "keep one request per port; deallocate the right that it returns"},
     {"semaphore_create", "semaphore_destroy(mach_task_self(), semaphore) when it is done"},
+    {"fileport_makeport",
+     "mach_port_deallocate(mach_task_self(), port) once it is sent: the file stays open as long"},
     {"mach_msg", "mach_port_deallocate each right that a message brings, or mach_msg_destroy(message)"},
 };
 

@@ -47,6 +47,7 @@ constexpr Invariant kInvariants[] = {
     {"B3", "every namespace but the root is in its parent's list, or is being taken down"},
     {"J1", "a job lives or is being removed"},
     {"J2", "a job's own services are in its chain, and its namespace exists"},
+    {"F1", "somebody has a send right to every file port that is not dying"},
     {"E3", "every allocated element can be reached"},
 };
 

@@ -20,6 +20,7 @@ void Walk::walk_ports() {
     if (port.no_senders != 0) walk_kept(port.no_senders, kKmsgNoSenders, i, "P8");
     if (port.port_destroyed != 0) walk_kept(port.port_destroyed, kKmsgPortDestroyed, i, "P8");
     if (port.kobject_type == IKOT_SEMAPHORE && port.life() != kPortDead) walk_semaphore(i);
+    if (port.kobject_type == IKOT_FILEPORT && port.active()) walk_fileport(i);
   }
   for (uint32_t i = 1; i < carved_[kZoneTask]; i++) {
     if (exists<Task>(i) && at<Task>(i).semaphores != task_semaphores_[i])
@@ -31,12 +32,18 @@ void Walk::walk_ports() {
 // Nobody but itself keeps a semaphore.
 void Walk::walk_semaphore(uint32_t index) {
   const Port& port = at<Port>(index);
-  add_kernel(index, {Holder::kKernel});
+  if (port.active()) add_kernel(index, {Holder::kKernel});  // dying: the work list's
   if (port.kobject == 0) return;
   if (exists<Task>(port.kobject))
     task_semaphores_[port.kobject]++;
   else
     report_.add("E1", port_text(index), ": a semaphore of task ", port.kobject.get());
+}
+
+// Nor a file port; once it is dying its receive right is the work list's.
+void Walk::walk_fileport(uint32_t index) {
+  add_kernel(index, {Holder::kKernel});
+  if (at<Port>(index).srights == 0) report_.add("F1", port_text(index), ": a file port without a send right");
 }
 
 void Walk::walk_queue(uint32_t index) {

@@ -112,6 +112,7 @@ class Walk {
   // -- ports and sets (fsck_ports.cpp)
   void walk_ports();
   void walk_semaphore(uint32_t index);
+  void walk_fileport(uint32_t index);
   void walk_queue(uint32_t port);
   void walk_requests(uint32_t port);
   void walk_links(uint32_t port);

@@ -70,8 +70,10 @@ void send_once_right_make(Txn& txn, Locked<Port>& port) {
 void send_right_drop_count(Txn& txn, Locked<Port>& port, When when) {
   txn.add(port->srights, static_cast<uint32_t>(-1));
   if (port->srights != 0 || !port->active()) return;
-  if (port->kobject_type == kKobjectJob) txn.self().rings = true;  // it may be launched now
-  if (port->kobject_type == IKOT_SEMAPHORE) {
+  const uint32_t type = port->kobject_type;
+  // A job may be launched now; of a file port launchd keeps a descriptor.
+  if (type == kKobjectJob || type == IKOT_FILEPORT) txn.self().rings = true;
+  if (type == IKOT_SEMAPHORE || type == IKOT_FILEPORT) {
     port_destroy(txn, port);  // nobody can name it any more
     return;
   }

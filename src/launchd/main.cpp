@@ -7,7 +7,8 @@
 // --make makes the domain if there is none; --foreground, for a supervisor, does so too, takes over from
 // another launchd, and stays while the domain is empty.
 //
-// It may be killed after any line: all it knows is in the segment, where the next one finds it.
+// It may be killed after any line: all it knows is in the segment, where the next one finds it, but for the
+// files of file ports (file_keeper.hpp).
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "launchd/ask.hpp"
 #include "launchd/corpses.hpp"
 #include "launchd/evict.hpp"
+#include "launchd/file_keeper.hpp"
 #include "launchd/manager.hpp"
 #include "launchd/notify.hpp"
 #include "launchd/watch.hpp"
@@ -126,6 +128,7 @@ class Server {
         lock_(std::move(lock)),
         self_(self),
         manager_(g_segment, place),
+        files_(g_segment, place.path),
         watch_(g_segment) {
     start_evicting(g_segment);
     reaper_.inode = inode_mapped_at(g_segment.base());
@@ -138,6 +141,11 @@ class Server {
 
   int serve(int termination) {
     guarded(manager_, [&] { manager_.begin(self_); });
+    guarded(manager_, [&] {
+      if (!files_.begin(self_))
+        manager_.log().say(launchd::Level::error, "launchd",
+                           std::string("no socket for file ports: ") + strerror(errno));
+    });
     if (manner_.foreground) launchd::notify_supervisor("READY=1");
     std::vector<pollfd> fds;
     for (;;) {
@@ -153,9 +161,11 @@ class Server {
         fds.clear();
         if (termination >= 0) fds.push_back({termination, POLLIN, 0});
         manager_.descriptors(fds);
+        files_.descriptors(fds);
         watch_.wait(seen, patience, fds);
         if (termination >= 0 && fds[0].revents != 0) stop_all(termination);
         manager_.attend(self_, fds);
+        files_.attend(self_, fds);
       });
     }
   }
@@ -167,6 +177,7 @@ class Server {
     const Reaper::Census census = reaper_.round(self_);
     uint64_t due = 0;
     guarded(manager_, [&] { due = manager_.work(self_); });
+    guarded(manager_, [&] { files_.sweep(self_); });
     const bool empty = census.tasks + census.embryos + census.dying + census.ended == 0;
     leave_if_alone(empty);
     // What was ended now, or cannot go on yet, is looked at again soon.
@@ -182,6 +193,7 @@ class Server {
   void let_go() {
     manager_.shut_down();
     manager_.hang_up();
+    files_.hang_up();
     lock_.reset();
     terminated_ = manner_.foreground;  // the supervisor starts another
   }
@@ -218,6 +230,7 @@ class Server {
   files::Descriptor lock_;  // on launchd.lock
   Thread& self_;
   launchd::Manager manager_;
+  launchd::FileKeeper files_;
   Watch watch_;
   Reaper reaper_;
   uint64_t alone_since_ = 0;

@@ -5,6 +5,7 @@
 //   /dev/shm/portolan-<uid>/<name>/     0700, owned by the caller, no symbolic link
 //     segment.v<layout version>         0600; linked under this name when it is complete
 //     launchd.lock                      held by launchd for its life
+//     files.sock                        launchd's, for file ports
 //
 // Whoever joins or removes holds an flock on the segment file and then checks that the path still leads to
 // it. A segment in which nobody lives and over which no launchd watches is discarded and made anew, never

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "segment/text.hpp"
@@ -235,6 +236,18 @@ bool try_lock_file(int directory, const char* name, int fd) {
 }
 
 Unlock::~Unlock() { flock(fd_, LOCK_UN); }
+
+bool socket_address(const char* directory, const char* name, sockaddr_un& address, Descriptor& step) {
+  address = {};
+  address.sun_family = AF_UNIX;
+  Text path(address.sun_path);
+  path << directory << "/" << name;
+  if (!path.cut()) return true;
+  step.reset(open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!step) return false;
+  Text(address.sun_path) << "/proc/self/fd/" << static_cast<uint64_t>(step.get()) << "/" << name;
+  return true;
+}
 
 void sweep_temporary(int directory) {
   const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -3,6 +3,7 @@
 // path leads to. Private to src/segment.
 #pragma once
 
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "segment/domain.hpp"
@@ -37,6 +38,7 @@ class Descriptor {
 };
 
 inline constexpr const char* kLaunchdLock = "launchd.lock";
+inline constexpr const char* kFilesSocket = "files.sock";  // launchd's, where file ports' descriptors are
 const char* segment_name();  // segment.v<layout version>
 
 // The domain's directory, made if `make`; owned by us, open to nobody else, no symbolic link on the last
@@ -62,6 +64,10 @@ class Unlock {
  private:
   int fd_;
 };
+
+// Where a socket of the domain's is. A path that is too long for an address goes in by its directory, which
+// has to stay open meanwhile. False: it cannot be said, with `errno`.
+bool socket_address(const char* directory, const char* name, sockaddr_un& address, Descriptor& step);
 
 // Removes what builders who died left behind.
 void sweep_temporary(int directory);

@@ -103,6 +103,7 @@ std::span<const Listed> bootstrap_scenarios();
 std::span<const Listed> job_scenarios();
 std::span<const Listed> task_scenarios();
 std::span<const Listed> semaphore_scenarios();
+std::span<const Listed> fileport_scenarios();
 std::span<const Listed> kernel_scenarios();
 std::span<const Listed> port_scenarios();
 std::span<const Listed> set_scenarios();
