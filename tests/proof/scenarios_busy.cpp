@@ -182,6 +182,7 @@ class GoesWithoutMemory : public Reaping {
  public:
   using Reaping::Reaping;
   std::vector<std::string> outcomes() const override { return {"the port is gone"}; }
+  bool staged_without_messages() const override { return true; }
   void stage() override {
     port = b.port_with_send();
     reply = c.allocate();

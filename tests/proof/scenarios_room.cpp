@@ -160,6 +160,7 @@ class TooLargeWithoutMemory : public Receiving {
  public:
   using Receiving::Receiving;
   std::vector<std::string> outcomes() const override { return {"queued", "destroyed"}; }
+  bool staged_without_messages() const override { return true; }
   void stage() override {
     stage_ports();
     PlainMessage message({way, kCopySend, reply, kMakeSendOnce});
