@@ -33,18 +33,8 @@ const char kUsage[] =
     "  --list           names and what they are about\n"
     "  --sites          where memory was refused\n";
 
-// Whose outcome without memory is not told by its answer and two portraits: it has no answer, refuses memory
-// itself, or ends its process on purpose.
-bool judged_elsewhere(const proof::Listed& one) {
-  for (const char* name : {"send-promised-wait", "send-aux", "embryo-make", "task-orphan", "get-name-port",
-                           "get-read-port", "lock-living", "attach-new", "site-again", "site-release"})
-    if (strcmp(one.name, name) == 0) return true;
-  return false;
-}
-
 std::vector<proof::Listed> all_scenarios() {
   std::vector<proof::Listed> all = proof::all_scenarios();
-  std::erase_if(all, judged_elsewhere);
   all.insert(all.end(), more_scenarios().begin(), more_scenarios().end());
   return all;
 }

@@ -101,7 +101,11 @@ bool says_lost(int code) {
 class Trial {
  public:
   Trial(const proof::Listed& listed, Row& row)
-      : name_(listed.name), row_(row), w_(*new World), scenario_(listed.make(w_)) {
+      : name_(listed.name),
+        trap_(listed.trap != nullptr ? listed.trap : ""),
+        row_(row),
+        w_(*new World),
+        scenario_(listed.make(w_)) {
     scenario_->stage();
     World::require(!testing::UnitTest::GetInstance()->ad_hoc_test_result().Failed(),
                    "what the scenario needs");
@@ -117,6 +121,8 @@ class Trial {
     if (!trap({})) return;
     normal_ = *told;
     row_.reservations = normal_.asked;
+    if (normal_.asked != 0 && normal_.answer == kUnknown && !is_tried_again())
+      complain({}, "what it answers is not recorded");
     go_on();
     after_ = proof::portrait(w_.segment());
     for (uint32_t n = 1; try_refusal({n, n}); n++) {
@@ -156,15 +162,27 @@ class Trial {
     return wait_for(pid, which);
   }
 
+  // Which of its sleeps it is in, on a list or on a lock; 0: in none.
+  uint64_t sleep_of_victim() {
+    const ThreadSlot& slot = w_.segment().slot(scenario_->victim());
+    if (const uint64_t lock = slot.waits_on.load()) return lock << 32;
+    return slot.frames[0].sleeping.load() != 0 ? slot.frames[0].epoch.get() : 0;
+  }
+
   bool wait_for(pid_t pid, const Refusal& which) {
     const uint64_t until = monotonic_ns() + kHang;
-    const Frame& frame = w_.segment().slot(scenario_->victim()).frames[0];
     unsigned naps = 0;
-    uint32_t slept_in = 0;
+    uint64_t slept_in = 0;
     for (int status = 0; waitpid(pid, &status, WNOHANG) == 0; usleep(50)) {
-      if (scenario_->may_sleep() && frame.sleeping.load() != 0 && frame.epoch != slept_in) {
-        slept_in = frame.epoch;
+      const uint64_t sleep = scenario_->may_sleep() ? sleep_of_victim() : 0;
+      if (sleep != 0 && sleep != slept_in) {
+        // As if it were slow to wake: what it is woken for is not done before all of this is.
+        kill(pid, SIGSTOP);
+        waitpid(pid, &status, WUNTRACED);
+        if (!WIFSTOPPED(status)) break;
+        slept_in = sleep;
         scenario_->asleep(naps++);
+        kill(pid, SIGCONT);
       }
       if (monotonic_ns() < until) continue;
       kill(pid, SIGKILL);
@@ -176,9 +194,11 @@ class Trial {
     return told->ended != 0;
   }
 
+  // Has no answer, and is not over before it has succeeded: launchd's work, and what is left to launchd.
+  bool is_tried_again() const { return strcmp(trap_, "launchd") == 0 || strcmp(trap_, "thread exit") == 0; }
+
   // There is room again: what was put off is done, as by the next trap of the thread, or by launchd.
   void go_on() {
-    // What launchd does is not over before it has succeeded.
     if (told->answer == kUnknown) {
       const Told first = *told;
       trap({});
@@ -266,6 +286,7 @@ class Trial {
   }
 
   const char* name_;
+  const char* trap_;
   Row& row_;
   World& w_;
   std::unique_ptr<Scenario> scenario_;

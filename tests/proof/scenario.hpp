@@ -58,6 +58,8 @@ class Scenario {
   virtual bool staged_unsound() const { return false; }
   // It cannot be believed: recovery has to count that.
   virtual bool staged_damage() const { return false; }
+  // No message can be made until afterwards(): who needs one is refused.
+  virtual bool staged_without_messages() const { return false; }
   // After each step of the trap: what a peer does at that very moment.
   virtual void meanwhile() {}
   // The slot of the thread that runs the trap.

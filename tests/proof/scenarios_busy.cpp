@@ -33,7 +33,7 @@ class WantsLock : public Scenario {
   using Scenario::Scenario;
   std::vector<std::string> outcomes() const override { return {"before", "set"}; }
   bool staged_unsound() const override { return true; }
-  void trap() override { ipc::port_set_context(a.thread(), c.space(), Name{port}, 5); }
+  void trap() override { answer(ipc::port_set_context(a.thread(), c.space(), Name{port}, 5)); }
   unsigned outcome(Judge&) override { return w.port(c, port)->context == 5; }
 
  protected:
@@ -100,7 +100,8 @@ class Coming : public Scenario {
   uint32_t victim() override { return slot; }
   void trap() override {
     Thread fresh;
-    fresh.attach(w.segment(), tid);
+    if (!fresh.attach(w.segment(), tid)) return answer(KERN_RESOURCE_SHORTAGE);
+    answer(KERN_SUCCESS);
     fresh.detach();
   }
   void afterwards() override {
@@ -181,6 +182,7 @@ class GoesWithoutMemory : public Reaping {
  public:
   using Reaping::Reaping;
   std::vector<std::string> outcomes() const override { return {"the port is gone"}; }
+  bool staged_without_messages() const override { return true; }
   void stage() override {
     port = b.port_with_send();
     reply = c.allocate();

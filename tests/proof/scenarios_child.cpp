@@ -32,8 +32,8 @@ class Embryos : public Scenario {
 
  protected:
   unsigned tasks() { return w.domain().in_use(ipc::kZoneTask); }
-  void make(uint32_t pid) {
-    World::require(embryo_make(a.thread(), a.handle(), kNonce, pid, embryo) == KERN_SUCCESS, "an embryo");
+  void make() {
+    World::require(embryo_make(a.thread(), a.handle(), kNonce, 0, embryo) == KERN_SUCCESS, "an embryo");
   }
   Handle<ipc::Task> embryo;
 };
@@ -44,7 +44,7 @@ class MakeEmbryo : public Embryos {
   std::vector<std::string> outcomes() const override { return {"before", "made"}; }
   void stage() override {}
   void trap() override {
-    make(0);
+    answer(embryo_make(a.thread(), a.handle(), kNonce, 0, embryo));
     settle(a.thread());
   }
   unsigned outcome(Judge&) override { return tasks() - 3; }
@@ -54,7 +54,7 @@ class NameEmbryo : public Embryos {
  public:
   using Embryos::Embryos;
   std::vector<std::string> outcomes() const override { return {"before", "its process is known"}; }
-  void stage() override { make(0); }
+  void stage() override { make(); }
   void trap() override { embryo_set_pid(a.thread(), embryo, kNonce, 4711); }
   unsigned outcome(Judge&) override { return w.segment().at(embryo).credentials.pid == 4711; }
 };
@@ -63,9 +63,10 @@ class FreeEmbryo : public Embryos {
  public:
   using Embryos::Embryos;
   std::vector<std::string> outcomes() const override { return {"before", "freed"}; }
-  void stage() override { make(0); }
+  void stage() override { make(); }
   void trap() override {
     embryo_free(a.thread(), embryo, kNonce);
+    answer(KERN_SUCCESS);  // the rest is work, which waits for its memory
     settle(a.thread());
   }
   unsigned outcome(Judge&) override { return 4 - tasks(); }
@@ -84,7 +85,7 @@ class CreateOrphan : public Reaping {
     ProcessFacts facts;
     facts.pid = 4711;
     Handle<ipc::Task> task;
-    task_create(other, facts, {}, task);
+    answer(task_create(other, facts, {}, task));
     settle(other);
   }
   unsigned outcome(Judge& judge) override {
@@ -172,7 +173,7 @@ class GetSpecial : public Scenario {
   void stage() override {}
   void trap() override {
     mach_port_name_t name = 0;
-    task_get_special_port(a.thread(), b.handle(), kWhich, a.space(), name);
+    answer(task_get_special_port(a.thread(), b.handle(), kWhich, a.space(), name));
     settle(a.thread());
   }
   unsigned outcome(Judge&) override { return w.names(a, ipc::kTypeSend); }
@@ -184,7 +185,7 @@ class SetSpecial : public Scenario {
   std::vector<std::string> outcomes() const override { return {"before", "set"}; }
   void stage() override { port = a.port_with_send(); }
   void trap() override {
-    task_set_special_port(a.thread(), b.handle(), TASK_ACCESS_PORT, a.space(), port);
+    answer(task_set_special_port(a.thread(), b.handle(), TASK_ACCESS_PORT, a.space(), port));
     settle(a.thread());
   }
   unsigned outcome(Judge&) override { return w.port(a, port)->srights - 1; }
@@ -205,7 +206,7 @@ class Register : public Scenario {
   }
   void trap() override {
     const mach_port_name_t names[] = {fresh, MACH_PORT_NULL, fresh};
-    task_ports_register(a.thread(), b.handle(), a.space(), names, 3);
+    answer(task_ports_register(a.thread(), b.handle(), a.space(), names, 3));
   }
   unsigned outcome(Judge& judge) override {
     const unsigned after = w.port(a, fresh)->srights == 3;

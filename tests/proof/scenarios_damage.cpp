@@ -111,6 +111,7 @@ class AdoptMore : public RecoverDead {
 class NoMemory : public RecoverDead {
  public:
   using RecoverDead::RecoverDead;
+  bool staged_without_messages() const override { return true; }
   void afterwards() override {
     w.allow_messages();
     recover_dead_threads(w.reaper());

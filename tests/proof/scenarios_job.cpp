@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jobs and what is declared for them: made, started, ended and removed by launchd, checked in and lost by their
-// processes (bootstrap 5.2, 6).
+// Jobs and what is declared for them: made, started, ended and removed by launchd, checked in and lost by
+// their processes (bootstrap 5.2, 6).
 #include <servers/bootstrap_priv.h>
 
 #include "bootstrap/job.hpp"
@@ -21,9 +21,9 @@ using ipc::Service;
 template <class Base>
 class WithJob : public Base {
  public:
-  using Base::Base;
   using Base::a;
   using Base::b;
+  using Base::Base;
   using Base::w;
   void clear_away() override {
     for (uint32_t i = 1; i < w.segment().carved(ipc::kZoneJob); i++) {
@@ -194,8 +194,6 @@ class CheckInFromHome : public WithJob<Scenario> {
     judge.equal(1u, w.queued(w.port(b, right), 7), "messages");
     return held;
   }
-  // The job is noted as having checked in by a transaction that may have to be made again for want of room.
-  bool same_portraits() const override { return true; }
 
  private:
   mach_port_name_t right = 0, bp = 0;
@@ -411,9 +409,9 @@ class ServerLosesItsNamespace : public WithJob<Scenario> {
                                      Name{a.give_send(requestor, b)}, inner) == KERN_SUCCESS,
                    "a subset");
     static constexpr bootstrap::ServerCommand kCommand{"/bin/true"};
-    World::require(bootstrap::create_server(b.thread(), caller(b), inner, kCommand, 0, true, name) ==
-                       KERN_SUCCESS,
-                   "a server");
+    World::require(
+        bootstrap::create_server(b.thread(), caller(b), inner, kCommand, 0, true, name) == KERN_SUCCESS,
+        "a server");
     check_in(b, name.value, "service");
   }
   void trap() override { a.mod_refs(requestor, MACH_PORT_RIGHT_RECEIVE, -1); }
@@ -429,7 +427,8 @@ class ServerLosesItsNamespace : public WithJob<Scenario> {
 
 // -- chains and trees
 
-// Names whose ways in the tree run through one another: the one in the middle goes, and another takes its place.
+// Names whose ways in the tree run through one another: the one in the middle goes, and another takes its
+// place.
 class TreeCloses : public WithJob<Scenario> {
  public:
   using WithJob::WithJob;
@@ -473,8 +472,8 @@ class OneNameOfTwo : public WithJob<Scenario> {
     bp = w.bootstrap_port(a);
     const mach_port_name_t port = a.port_with_send();
     for (const char* name : {"one", "two", "three"})
-      World::require(bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName(name), Name{port}, 0) ==
-                         KERN_SUCCESS,
+      World::require(bootstrap::register_(a.thread(), caller(a), Name{bp}, ServiceName(name), Name{port},
+                                          0) == KERN_SUCCESS,
                      "a name");
     declare("declared");
   }

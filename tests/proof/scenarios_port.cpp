@@ -19,13 +19,15 @@ class Once : public Scenario {
   using Scenario::Scenario;
   std::vector<std::string> outcomes() const override { return {"before", "done"}; }
   void trap() override {
-    call();
+    answer(call());
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override { return done(judge); }
 
  protected:
   virtual kern_return_t call() = 0;
+  // What a call that a TestTask made has answered.
+  kern_return_t answered() { return w.domain().last_answer; }
   virtual bool done(Judge& judge) = 0;
 };
 
@@ -114,7 +116,7 @@ class SetLimit : public Scenario {
   }
   void trap() override {
     const integer_t limit = 20;
-    ipc::port_set_attributes(a.thread(), a.space(), Name{port}, MACH_PORT_LIMITS_INFO, &limit, 1);
+    answer(ipc::port_set_attributes(a.thread(), a.space(), Name{port}, MACH_PORT_LIMITS_INFO, &limit, 1));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -139,7 +141,7 @@ class AllocateDead : public Once {
   void stage() override {}
   kern_return_t call() override {
     a.allocate(MACH_PORT_RIGHT_DEAD_NAME);
-    return KERN_SUCCESS;
+    return answered();
   }
   bool done(Judge&) override { return w.names(a, ipc::kTypeDead) == 1; }
 };
@@ -154,7 +156,7 @@ class AllocateReused : public Once {
   }
   kern_return_t call() override {
     a.allocate();
-    return KERN_SUCCESS;
+    return answered();
   }
   bool done(Judge&) override { return w.names(a, ipc::kTypeReceive) == 1; }
 };
@@ -207,7 +209,7 @@ class TableFull : public Once {
   }
   kern_return_t call() override {
     a.allocate();
-    return KERN_SUCCESS;
+    return answered();
   }
   bool done(Judge& judge) override {
     judge.equal(names, w.names(a, 0), "names");
@@ -234,7 +236,7 @@ class GrowWithLeftovers : public Scenario {
   }
   void trap() override {
     Name name{chosen};
-    ipc::port_allocate_name(a.thread(), a.space(), MACH_PORT_RIGHT_RECEIVE, name);
+    answer(ipc::port_allocate_name(a.thread(), a.space(), MACH_PORT_RIGHT_RECEIVE, name));
     settle(a.thread());
   }
   unsigned outcome(Judge&) override { return w.entry(a, chosen) != nullptr ? 2 : w.table_size(a) > size; }
@@ -359,7 +361,7 @@ class NoticeDeath : public Once {
   }
   kern_return_t call() override {
     a.type(name);
-    return KERN_SUCCESS;
+    return answered();
   }
   bool done(Judge& judge) override {
     judge.equal(1u, w.queued(w.port(a, watch), MACH_NOTIFY_DEAD_NAME), "DEAD_NAME notifications");
@@ -386,7 +388,7 @@ class NoticeDying : public Once {
   }
   kern_return_t call() override {
     a.type(name);
-    return KERN_SUCCESS;
+    return answered();
   }
   bool done(Judge& judge) override {
     const bool dead = w.type(a, name) == ipc::kTypeDead;
@@ -415,7 +417,7 @@ class HashGrows : public Scenario {
   void trap() override {
     Name name;
     mach_msg_type_name_t type = 0;
-    ipc::port_extract_right(a.thread(), b.space(), Name{port}, kMakeSend, a.space(), name, type);
+    answer(ipc::port_extract_right(a.thread(), b.space(), Name{port}, kMakeSend, a.space(), name, type));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {

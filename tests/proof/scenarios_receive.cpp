@@ -222,7 +222,7 @@ class ReceiveMemory : public Receiving {
   unsigned outcome(Judge& judge) override {
     judge_reply(judge);
     const unsigned queued = w.queued(source(), 100);
-    judge.equal(queued != 0 ? 3u : 0u, w.domain().in_use(ipc::kZoneData), "pieces of memory");
+    judge.equal(queued != 0 ? 3u : 0u, w.pieces(), "pieces of memory");
     return queued != 0 ? 0 : told() != 0 ? 1 : 2;
   }
 

@@ -141,9 +141,9 @@ class SendAux : public Crowded {
     address(message.header, {way, kCopySend, reply, kMakeSendOnce}, sizeof message);
     ipc::GivenHeader given{message.header, 0, MACH64_SEND_MQ_CALL, reinterpret_cast<uint64_t>(&aux),
                            sizeof aux};
-    ipc::msg_send(
-        a.thread(), a.handle(), a.space(), a.memory(),
-        {reinterpret_cast<uint64_t>(&message), MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, &given});
+    answer(ipc::msg_send(a.thread(), a.handle(), a.space(), a.memory(),
+                         {reinterpret_cast<uint64_t>(&message), MACH_SEND_MSG | MACH_SEND_TIMEOUT,
+                          sizeof message, 0, &given}));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -160,6 +160,7 @@ class TooLargeWithoutMemory : public Receiving {
  public:
   using Receiving::Receiving;
   std::vector<std::string> outcomes() const override { return {"queued", "destroyed"}; }
+  bool staged_without_messages() const override { return true; }
   void stage() override {
     stage_ports();
     PlainMessage message({way, kCopySend, reply, kMakeSendOnce});

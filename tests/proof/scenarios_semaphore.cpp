@@ -117,7 +117,7 @@ class SignalCounted : public Semaphore {
   std::vector<std::string> outcomes() const override { return {"before", "counted"}; }
   void stage() override { stage_shared(); }
   void trap() override {
-    ipc::semaphore_signal(a.thread(), a.space(), mine);
+    answer(ipc::semaphore_signal(a.thread(), a.space(), mine));
     settle(a.thread());
   }
   unsigned outcome(Judge&) override { return static_cast<unsigned>(it()->context.get()); }
@@ -136,7 +136,7 @@ class SignalAll : public Semaphore {
     }
   }
   void trap() override {
-    ipc::semaphore_signal_all(a.thread(), a.space(), mine);
+    answer(ipc::semaphore_signal_all(a.thread(), a.space(), mine));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -164,7 +164,7 @@ class SignalThread : public Semaphore {
     }
   }
   void trap() override {
-    ipc::semaphore_signal_thread(a.thread(), a.space(), mine, sleepers[1]->thread().index());
+    answer(ipc::semaphore_signal_thread(a.thread(), a.space(), mine, sleepers[1]->thread().index()));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -185,9 +185,7 @@ class WaitTakes : public Semaphore {
     stage_shared();
     ipc::semaphore_signal(a.thread(), a.space(), mine);
   }
-  void trap() override {
-    answer(ipc::semaphore_wait(a.thread(), a.space(), mine, {.deadline_ns = kNever}));
-  }
+  void trap() override { answer(ipc::semaphore_wait(a.thread(), a.space(), mine, {.deadline_ns = kNever})); }
   unsigned outcome(Judge&) override { return 1 - static_cast<unsigned>(it()->context.get()); }
 };
 
@@ -210,8 +208,8 @@ class WaitSleeps : public Semaphore {
     b.allocate();
   }
   void trap() override {
-    ipc::semaphore_wait(a.thread(), a.space(), mine,
-                        {.deadline_ns = kNever, .signals = true, .signal = other});
+    answer(ipc::semaphore_wait(a.thread(), a.space(), mine,
+                               {.deadline_ns = kNever, .signals = true, .signal = other}));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -234,7 +232,7 @@ class WaitTimesOut : public Semaphore {
   bool takes_time() const override { return true; }
   void stage() override { stage_shared(); }
   void trap() override {
-    ipc::semaphore_wait(a.thread(), a.space(), mine, {.deadline_ns = monotonic_ns() + 20'000'000});
+    answer(ipc::semaphore_wait(a.thread(), a.space(), mine, {.deadline_ns = monotonic_ns() + 20'000'000}));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {

@@ -369,7 +369,7 @@ class SendMemory : public Sending {
   unsigned outcome(Judge& judge) override {
     const unsigned queued = w.queued(target(), 100), destroyed = told();
     judge_rights(judge, queued == 1, destroyed == 1);
-    judge.equal(queued != 0 ? 3u : 0u, w.domain().in_use(ipc::kZoneData), "pieces of memory");
+    judge.equal(queued != 0 ? 3u : 0u, w.pieces(), "pieces of memory");
     if (queued != 0) {
       const ipc::Descriptor d = ipc::descriptor_at(w.segment(), *w.first_queued(target()), ipc::kBodyFirst);
       size_t at = 0;
@@ -449,7 +449,7 @@ class SendLong : public Sending {
   unsigned outcome(Judge& judge) override {
     const unsigned queued = w.queued(target(), 100);
     judge_rights(judge, queued == 1, false);
-    judge.equal(queued != 0 ? 2u : 0u, w.domain().in_use(ipc::kZoneData), "pieces of the body");
+    judge.equal(queued != 0 ? 2u : 0u, w.pieces(), "pieces of the body");
     return queued;
   }
 };

@@ -53,7 +53,7 @@ class JoinSecond : public Sets {
     join(port(1), second);
   }
   void trap() override {
-    ipc::port_insert_member(a.thread(), a.space(), Name{member}, Name{second});
+    answer(ipc::port_insert_member(a.thread(), a.space(), Name{member}, Name{second}));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
@@ -91,7 +91,7 @@ class LeaveMiddle : public Sets {
 
  protected:
   virtual void leave() {
-    ipc::port_extract_member(a.thread(), a.space(), Name{member}, Name{middle});
+    answer(ipc::port_extract_member(a.thread(), a.space(), Name{member}, Name{middle}));
     settle(a.thread());
   }
   mach_port_name_t middle = 0, member = 0;
@@ -104,7 +104,7 @@ class LeaveAll : public LeaveMiddle {
 
  protected:
   void leave() override {
-    ipc::port_move_member(a.thread(), a.space(), Name{member}, Name{});
+    answer(ipc::port_move_member(a.thread(), a.space(), Name{member}, Name{}));
     settle(a.thread());
   }
 };

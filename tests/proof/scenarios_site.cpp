@@ -16,9 +16,8 @@ class Noting : public Scenario {
  protected:
   void at_site(uint32_t site) { a.thread().site = site; }
   unsigned noted() { return w.domain().in_use(ipc::kZoneAcquisition); }
-  void more(mach_port_delta_t delta) {
-    World::require(a.mod_refs(name, MACH_PORT_RIGHT_SEND, delta) == KERN_SUCCESS, "references");
-  }
+  kern_return_t more(mach_port_delta_t delta) { return a.mod_refs(name, MACH_PORT_RIGHT_SEND, delta); }
+  void stage_more(mach_port_delta_t delta) { World::require(more(delta) == KERN_SUCCESS, "references"); }
   void stage_name() {
     at_site(1);
     name = b.give_send(b.allocate(), a);
@@ -44,7 +43,7 @@ class NoteAgain : public Noting {
   void stage() override {
     stage_name();
     at_site(1);
-    more(1);
+    stage_more(1);
   }
   void trap() override { more(1); }
   unsigned outcome(Judge& judge) override {
@@ -59,7 +58,7 @@ class NoteRelease : public Noting {
   void stage() override {
     stage_name();
     at_site(1);
-    more(2);
+    stage_more(2);
   }
   void trap() override { more(-1); }
   unsigned outcome(Judge& judge) override {
@@ -76,7 +75,7 @@ class NoteCleared : public Noting {
     stage_name();
     for (uint32_t site = 1; site <= kSites; site++) {
       at_site(site);
-      more(1);
+      stage_more(1);
     }
   }
   void trap() override { a.destroy(name); }

@@ -130,7 +130,7 @@ class Recover : public Reaping {
   }
   unsigned outcome(Judge& judge) override {
     judge.equal(0u, w.domain().in_use(ipc::kZoneKmsg), "messages");
-    judge.equal(0u, w.domain().in_use(ipc::kZoneData), "pieces");
+    judge.equal(0u, w.pieces(), "pieces");
     judge.expect(w.sleeps(b), "the receiver");
     judge.equal(kSlotFree, w.segment().slot(a.thread().index()).state.load(), "the slot");
     return 0;

@@ -25,6 +25,8 @@ class Joined : public Scenario {
   bool differs_each_time() const override { return true; }
   void stage() override {
     runtime_init();
+    // Another one than it runs on, so that it is noted.
+    a.thread().slot().cpu.store(UINT32_MAX);
     task_port = task_self(a.thread(), a.handle(), a.space());
     prepare();
   }

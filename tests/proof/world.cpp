@@ -213,6 +213,9 @@ bool World::sleeps(TestTask& task) {
   return state == ipc::kWaitPort || state == ipc::kWaitPset || state == ipc::kWaitSend;
 }
 
+// The domain itself has some from the start.
+unsigned World::pieces() { return domain_->in_use(ipc::kZoneData) - fresh_[ipc::kZoneData]; }
+
 const ipc::Kmsg* World::given(TestTask& task) {
   const Frame& it = frame(task);
   return it.state == ipc::kGrantMessage ? &segment().at(Handle<ipc::Kmsg>{it.grant}) : nullptr;

@@ -78,6 +78,8 @@ class World {
   const ipc::Kmsg* first_queued(const Port* port);
   const Frame& frame(TestTask& task);
   bool sleeps(TestTask& task);  // still on a list
+  // Of messages: bodies, and memory out of line.
+  unsigned pieces();
   // The message that a waiting task was given; nullptr: none yet.
   const ipc::Kmsg* given(TestTask& task);
 

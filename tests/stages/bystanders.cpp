@@ -110,15 +110,17 @@ void look(TestTask& task, const std::vector<Handle<ipc::Space>>& spaces) {
 
 std::vector<Bystander> bystanders(World& world, const std::vector<Handle<ipc::Space>>& spaces) {
   std::vector<Bystander> all;
-  auto add = [&](const char* name, bool related, const std::function<void(TestTask&)>& business) {
+  auto add = [&](const char* name, bool related, bool needs_messages,
+                 const std::function<void(TestTask&)>& business) {
     TestTask& task = world.task();
-    all.push_back({name, task.thread().index(), related, [&task, business] { business(task); }});
+    all.push_back(
+        {name, task.thread().index(), related, needs_messages, [&task, business] { business(task); }});
   };
-  add("rights", false, rights);
-  add("messages", false, messages);
-  add("names", false, [&world](TestTask& task) { names(world, task); });
-  add("semaphores", false, semaphores);
-  add("looks", true, [&spaces](TestTask& task) { look(task, spaces); });
+  add("rights", false, true, rights);
+  add("messages", false, true, messages);
+  add("names", false, true, [&world](TestTask& task) { names(world, task); });
+  add("semaphores", false, true, semaphores);
+  add("looks", true, false, [&spaces](TestTask& task) { look(task, spaces); });
   return all;
 }
 

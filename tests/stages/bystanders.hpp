@@ -14,7 +14,8 @@ namespace portolan::stages {
 struct Bystander {
   std::string name;
   uint32_t slot;
-  bool related;  // wants the scenario's objects
+  bool related;         // wants the scenario's objects
+  bool needs_messages;  // makes some, or reserves them
   std::function<void()> business;
 };
 

@@ -127,14 +127,6 @@ void print_kinds(const std::vector<Job>& jobs) {
   }
 }
 
-// Where nobody else can go on either, whoever is stopped: there is no memory left, or the tables are damaged.
-bool stops_all(const proof::Listed& one) {
-  for (const char* name :
-       {"receive-large-memory", "recover-no-memory", "detach-no-memory", "recover-bad-counts"})
-    if (strcmp(one.name, name) == 0) return true;
-  return false;
-}
-
 int stops(const Arguments& arguments) {
   StopOptions options;
   options.every = arguments.every != 0 ? arguments.every : arguments.quick ? 100 : 8;
@@ -142,7 +134,7 @@ int stops(const Arguments& arguments) {
   const std::vector<proof::Listed> all = proof::all_scenarios();
   std::vector<Job> jobs;
   for (const proof::Listed& one : all)
-    if (!stops_all(one) && arguments.wants(one.name))
+    if (arguments.wants(one.name))
       jobs.push_back(
           {one.name, [&one, &options](Tally& tally) { prove_stops(one, options, tally); }, nullptr});
   printf("%-34s %9s %9s %9s %9s %9s %6s\n", "scenario", "steps", "states", "tried", "went on", "waited",

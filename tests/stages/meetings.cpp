@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pairs. Messages carry numbers, so that one that is lost, doubled or overtaken shows.
 #include <mach/notify.h>
+#include <string.h>
 
 #include "ipc/semaphore.hpp"
 #include "segment/futex.hpp"
@@ -16,6 +17,7 @@ using proof::kMakeSend;
 using proof::kMakeSendOnce;
 using proof::kMoveReceive;
 using proof::kMoveSend;
+using proof::MemoryMessage;
 using proof::PlainMessage;
 using proof::PortsMessage;
 
@@ -110,6 +112,17 @@ class FullReceive : public OnPort {
   void second() override { receive(1, b, port); }
 };
 
+// Room is made by a larger limit.
+class FullLimit : public FullReceive {
+ public:
+  using FullReceive::FullReceive;
+  void second() override {
+    const integer_t limit = 2;
+    note(1, ipc::port_set_attributes(b.thread(), b.space(), Name{port}, MACH_PORT_LIMITS_INFO, &limit, 1));
+    settle(b.thread());
+  }
+};
+
 class FullDestroy : public FullReceive {
  public:
   using FullReceive::FullReceive;
@@ -120,6 +133,71 @@ class SendDestroy : public SendReceive {
  public:
   using SendReceive::SendReceive;
   void second() override { note(1, b.mod_refs(port, MACH_PORT_RIGHT_RECEIVE, -1)); }
+};
+
+// Memory out of line.
+class MemoryReceive : public OnPort {
+ public:
+  using OnPort::OnPort;
+  void first() override {
+    MemoryMessage message({from_a, kCopySend, reply, kMakeSendOnce, 100}, bytes, sizeof bytes);
+    note(0, proof::send(a, message));
+  }
+  // What arrives has to be all of it.
+  void second() override {
+    TestTask::Received received = b.receive(port);
+    if (received.code != MACH_MSG_SUCCESS) return note(1, received.code);
+    mach_msg_ool_descriptor_t memory;
+    memcpy(&memory, received.bytes + sizeof(mach_msg_base_t), sizeof memory);
+    note(1, received.code, memory.size == sizeof bytes && memcmp(memory.address, bytes, sizeof bytes) == 0);
+  }
+  char bytes[64] = "as long as it takes to be written in several steps";
+};
+
+class MemoryDestroy : public MemoryReceive {
+ public:
+  using MemoryReceive::MemoryReceive;
+  void second() override { note(1, b.mod_refs(port, MACH_PORT_RIGHT_RECEIVE, -1)); }
+};
+
+// The task with the receive right ends.
+class SendTerminate : public SendReceive {
+ public:
+  using SendReceive::SendReceive;
+  void second() override {
+    task_terminate(c.thread(), b.handle());
+    settle(c.thread());
+    note(1, KERN_SUCCESS);
+  }
+  TestTask& second_thread() override { return c; }
+};
+
+class FullTerminate : public SendTerminate {
+ public:
+  using SendTerminate::SendTerminate;
+  void stage() override {
+    SendTerminate::stage();
+    fill(1);
+  }
+  void first() override { send(0, a, from_a, 100, kWaits); }
+};
+
+class ReceiveTerminate : public SendTerminate {
+ public:
+  using SendTerminate::SendTerminate;
+  void first() override { receive(0, b, port, kWaits); }
+  TestTask& first_thread() override { return b; }
+};
+
+// Two at once.
+class TerminateTwice : public SendTerminate {
+ public:
+  using SendTerminate::SendTerminate;
+  void first() override {
+    task_terminate(a.thread(), b.handle());
+    settle(a.thread());
+    note(0, KERN_SUCCESS);
+  }
 };
 
 class ReceiveDestroy : public OnPort {
@@ -294,6 +372,20 @@ class SignalWait : public Meeting {
   Name mine, theirs;
 };
 
+// Two waiters for one count.
+class WaitWait : public SignalWait {
+ public:
+  using SignalWait::SignalWait;
+  void stage() override {
+    SignalWait::stage();
+    World::require(ipc::semaphore_signal(a.thread(), a.space(), mine) == KERN_SUCCESS, "a count");
+  }
+  void first() override {
+    note(0, ipc::semaphore_wait(a.thread(), a.space(), mine, {.deadline_ns = kNever}));
+    settle(a.thread());
+  }
+};
+
 class WaitDestroy : public SignalWait {
  public:
   using SignalWait::SignalWait;
@@ -377,6 +469,13 @@ constexpr ListedMeeting kMeetings[] = {
     {"send/send-full", "room for one", make<SendSendFull>},
     {"full-send/receive", "the sender waits for room", make<FullReceive>},
     {"full-send/destroy", "the sender waits, and the port dies", make<FullDestroy>},
+    {"full-send/limit", "the sender waits, and the limit is raised", make<FullLimit>},
+    {"full-send/terminate", "the sender waits, and the receiver's task ends", make<FullTerminate>},
+    {"send-memory/receive", "memory out of line", make<MemoryReceive>},
+    {"send-memory/destroy", "memory out of line, and the port dies", make<MemoryDestroy>},
+    {"send/terminate", "the receiver's task ends", make<SendTerminate>},
+    {"receive/terminate", "a receiver waits, and its task ends", make<ReceiveTerminate>},
+    {"terminate/terminate", "one task ends by two", make<TerminateTwice>},
     {"send/destroy", "the port dies", make<SendDestroy>},
     {"receive/destroy", "the receiver waits, and the port dies", make<ReceiveDestroy>},
     {"receive/receive", "two threads, one message", make<TwoReceivers>},
@@ -390,6 +489,7 @@ constexpr ListedMeeting kMeetings[] = {
     {"check-in/check-in", "one name", make<CheckInTwice>},
     {"copyout/copyout", "one right, two messages, two threads", make<CopyoutTwice>},
     {"signal/wait", "a semaphore", make<SignalWait>},
+    {"wait/wait", "a semaphore with a count of one", make<WaitWait>},
     {"destroy/wait", "a semaphore ends", make<WaitDestroy>},
     {"grow/look-up", "a table grows under another thread", make<GrowthLookup>},
     {"circle/circle", "receive rights in messages to each other", make<Circle>},

@@ -162,12 +162,21 @@ std::unique_ptr<Puppet> Puppet::twin() {
   return twin;
 }
 
-void Puppet::go_on() { ptrace(PTRACE_CONT, pid_, nullptr, nullptr); }
+void Puppet::go_on() {
+  // One that sleeps in a step is not stopped: rest() lets it go on once that step is over.
+  if (!stepping_) ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
+}
 
 Puppet::Stop Puppet::rest(const std::function<bool()>& waits) {
   const uint64_t start = monotonic_ns();
   int status = 0;
-  for (unsigned looks = 0; wait_for(pid_, WNOHANG, status) == 0; looks++) {
+  for (unsigned looks = 0;; looks++) {
+    if (wait_for(pid_, WNOHANG, status) != 0) {
+      if (!stepping_ || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) break;
+      stepping_ = false;
+      go_on();
+      continue;
+    }
     if (waits() && asleep_now(pid_)) return Stop::asleep;
     if (monotonic_ns() - start > kPatience) return fail("neither ends nor sleeps");
     usleep(looks < 20 ? 20 : 200);

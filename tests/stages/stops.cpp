@@ -45,7 +45,8 @@ class Stops {
     others_ = bystanders(w_, spaces_);
     for (unsigned i = 0; i < kClaimants; i++) {
       test::TestTask& task = *w_.task_thread(*w_.tasks().back());
-      others_.push_back({"claimant", task.thread().index(), true, [this, i, &task] { claim(task, i); }});
+      others_.push_back(
+          {"claimant", task.thread().index(), true, false, [this, i, &task] { claim(task, i); }});
     }
     const auto none_of_its = static_cast<std::ptrdiff_t>(w_.tasks().size());
     scenario_->stage();
@@ -103,6 +104,7 @@ class Stops {
       if (!its) continue;
       for (uint32_t n = 0; n < std::min(slot.held_count.load(), kHeldMax); n++) {
         const uint64_t offset = uint64_t{slot.held[n].load()} << 2;
+        if (offset >= segment.size()) continue;  // of a dead one that is damaged
         if (lock_holder(segment, offset) == i) all.push_back({offset, i});
       }
     }
@@ -144,6 +146,7 @@ class Stops {
     for (size_t i = 0; i < others_.size(); i++) {
       const bool claims = i >= claimants;
       if (claims && i - claimants >= locks.size()) continue;
+      if (others_[i].needs_messages && scenario_->staged_without_messages()) continue;
       if (claims) wanted_[i - claimants] = locks[locks.size() - 1 - (i - claimants)].offset;
       puppets[i] = start_[i]->twin();
       puppets[i]->go_on();
