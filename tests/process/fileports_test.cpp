@@ -16,6 +16,7 @@ TEST(FilePorts, WrongArgumentsSayWhichAndLeaveNothing) { passes("fileports", "wr
 TEST(FilePorts, LaunchdKeepsAsManyAsItsLimitLets) { passes("fileports", "launchds-limit"); }
 TEST(FilePorts, ATaskWithoutNumbersLeftIsToldSo) { passes("fileports", "own-limit"); }
 TEST(FilePorts, TheyDieWithTheirLaunchd) { passes("fileports", "launchd-dies"); }
+TEST(FilePorts, LaunchdDiesAgainAndAgainAndTheyGoOn) { passes("fileports", "launchd-dies-often"); }
 TEST(FilePorts, SilentAndBrokenClientsStopNobody) { passes("fileports", "other-clients"); }
 TEST(FilePorts, KilledMakersLeaveNothing) { passes("fileports", "killed"); }
 

@@ -317,6 +317,47 @@ static void launchd_dies(void) {
   drop_send(next);
 }
 
+// Again and again, while others make file ports and take files: they are told, and go on.
+static void launchd_dies_often(void) {
+  enum { kMakers = 3 };
+  int reader, writer;
+  new_pipe(&reader, &writer);
+  pid_t makers[kMakers];
+  for (int i = 0; i < kMakers; i++) {
+    makers[i] = fork();
+    if (makers[i] != 0) continue;
+    for (;;) {
+      fileport_t port = FILEPORT_NULL;
+      if (fileport_makeport(writer, &port) != 0) {
+        expect(errno == ETIMEDOUT && port == FILEPORT_NULL);
+        continue;
+      }
+      const int fd = fileport_makefd(port);
+      expect(fd >= 0 || errno == EINVAL || errno == ETIMEDOUT);
+      if (fd >= 0) close(fd);
+      check(mach_port_deallocate(mach_task_self(), port));
+    }
+  }
+  close(writer);
+  pid_t launchd = 0;
+  for (int i = 0; i < 6; i++) {
+    launchd = await_launchd(launchd);
+    usleep((useconds_t)(i * 7000));
+    expect(kill(launchd, SIGKILL) == 0);
+  }
+  await_launchd(launchd);
+  for (int i = 0; i < kMakers; i++) {
+    int status = 0;
+    expect(waitpid(makers[i], &status, WNOHANG) == 0);  // it lives, and so found nothing wrong
+    expect(kill(makers[i], SIGKILL) == 0 && waitpid(makers[i], &status, 0) == makers[i]);
+  }
+  expect(at_end(reader, PATIENCE));
+  close(reader);
+  const fileport_t next = made(0);
+  close(taken(next));
+  drop_send(next);
+}
+
 // Others connect, and say nothing, or nonsense.
 static void other_clients(void) {
   enum { kClients = 100 };
@@ -378,6 +419,7 @@ int main(int argc, char** argv) {
                 {"launchds-limit", launchds_limit},
                 {"own-limit", own_limit},
                 {"launchd-dies", launchd_dies},
+                {"launchd-dies-often", launchd_dies_often},
                 {"other-clients", other_clients},
                 {"killed", killed}};
   for (size_t i = 0; argc > 1 && i < sizeof kCases / sizeof kCases[0]; i++) {
