@@ -34,7 +34,8 @@ using inspect::RunState;
 using inspect::ThreadLook;
 
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kPause = 250'000'000;  // between two looks of launchd
+constexpr uint64_t kPause = 250'000'000;       // between two looks of launchd
+constexpr uint64_t kBackstop = 5'000'000'000;  // who asks may die before it wakes us
 
 bool same(const Obstacle& a, const Obstacle& b) { return a.holder.same(b.holder) && a.lock == b.lock; }
 
@@ -83,7 +84,7 @@ void say(const Obstacle& it, uint64_t waited_ns) {
     const uint32_t after = header.evict_after.load();
     if (after == 0) {
       const FutexWait until_asked{header.evict_after.address(), 0};
-      futex_wait_any(&until_asked, 1, kNever);
+      futex_wait_any(&until_asked, 1, monotonic_ns() + kBackstop);
       continue;
     }
     obstacles.look(segment);

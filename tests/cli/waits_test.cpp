@@ -533,6 +533,20 @@ TEST_F(WaitsTest, LaunchdEvictsNobodyOtherwise) {
   EXPECT_EQ(0, domain_.fsck());
 }
 
+// Who asks for it stores what it asks, wakes launchd, and may die between the two.
+TEST_F(WaitsTest, LaunchdHearsWhatADeadProgramHasAsked) {
+  begin();
+  usleep(1'000'000);  // launchd sleeps by now: nobody has asked it
+  const int file = open((domain_.path() + "/segment.v1").c_str(), O_WRONLY | O_CLOEXEC);
+  const uint32_t seconds = 1;
+  EXPECT_EQ(ssize_t{sizeof seconds},
+            pwrite(file, &seconds, sizeof seconds,
+                   static_cast<off_t>(segment_.offset_of(&segment_.header().evict_after))));
+  close(file);
+  jam();
+  EXPECT_EQ(SIGKILL, server_->killed_by(user::kPatience * user::kSlower));
+}
+
 // Nobody sleeps on a lock while holding another, so that a chain of locks is nothing that a sound domain
 // makes: here is one made by hand, as a copy of a segment.
 TEST_F(WaitsTest, AChainIsShownAsSuch) {
