@@ -401,6 +401,7 @@ uint64_t Manager::work(Thread& self) {
   for (size_t i = 0; i < jobs_.size(); i++) look_at_process(self, *jobs_[i]);
   for (size_t i = 0; i < jobs_.size(); i++) {
     Job& job = *jobs_[i];
+    look_at_server(job);
     stop_further(self, job, now);
     if (job.standing.removing && job.pid == 0) {
       take_out(self, job);
