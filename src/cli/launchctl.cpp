@@ -101,7 +101,7 @@ class Launchctl : public Command {
  public:
   const char* name() const override { return "launchctl"; }
   const char* summary() const override { return "load, list, start and stop the domain's jobs"; }
-  const char* question() const override { return "Jobs"; }
+  const char* question() const override { return "Start"; }
   bool takes_program() const override { return true; }
   const char* program_words() const override { return "[VERB [ARGUMENT...]]"; }
   std::string more_help() const override {

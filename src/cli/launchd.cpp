@@ -22,7 +22,7 @@ class Launchd : public Command {
  public:
   const char* name() const override { return "launchd"; }
   const char* summary() const override { return "the domain's launchd, for a supervisor"; }
-  const char* question() const override { return "Jobs"; }
+  const char* question() const override { return "Start"; }
   void options(Options& options) override {
     options.add("--foreground", &foreground_,
                 "become it: until SIGTERM, while the domain is empty, too; takes over from one that runs");
@@ -51,7 +51,7 @@ class InstallUnit : public Command {
   const char* name() const override { return "install-unit"; }
   const char* page() const override { return "launchd"; }
   const char* summary() const override { return "a systemd user unit that runs the domain's launchd"; }
-  const char* question() const override { return "Jobs"; }
+  const char* question() const override { return "Start"; }
   void options(Options& options) override { options.add("--print", &print_, "print it instead"); }
 
   int run(const Globals& globals, const std::vector<std::string>&) override {

@@ -20,6 +20,9 @@ using Commands = std::vector<std::unique_ptr<Command>>;
 Commands all_commands() {
   Commands commands;
   commands.push_back(make_run());
+  commands.push_back(make_launchctl());
+  commands.push_back(make_launchd());
+  commands.push_back(make_install_unit());
   commands.push_back(make_check());
   commands.push_back(make_ps());
   commands.push_back(make_lsmp());
@@ -27,9 +30,6 @@ Commands all_commands() {
   commands.push_back(make_info());
   commands.push_back(make_fsck());
   commands.push_back(make_evict());
-  commands.push_back(make_launchctl());
-  commands.push_back(make_launchd());
-  commands.push_back(make_install_unit());
   return commands;
 }
 

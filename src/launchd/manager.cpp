@@ -318,7 +318,7 @@ void Manager::look_at_process(Thread& self, Job& job) {
   }
   if (!job.spec.abandons_group && job.over_ns == 0) signal_group(job.pid, SIGTERM, job.child);
   const std::optional<uint32_t> status = exit_status(job.pid, job.process);
-  // Linux tells how an adopted one ended once its new parent has reaped it, which should not take long.
+  // An adopted one may be on its way from its end to its new parent.
   const uint64_t now = monotonic_ns();
   if (job.over_ns == 0) job.over_ns = now;
   if (!status && job.process && now - job.over_ns < kUntilReaped) return;
@@ -401,6 +401,7 @@ uint64_t Manager::work(Thread& self) {
   for (size_t i = 0; i < jobs_.size(); i++) look_at_process(self, *jobs_[i]);
   for (size_t i = 0; i < jobs_.size(); i++) {
     Job& job = *jobs_[i];
+    look_at_server(job);
     stop_further(self, job, now);
     if (job.standing.removing && job.pid == 0) {
       take_out(self, job);

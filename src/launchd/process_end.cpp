@@ -4,9 +4,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
 
 #include "task/reaper.hpp"
 
@@ -32,6 +37,26 @@ struct PidfdInfo {
 static_assert(sizeof(PidfdInfo) == 64);
 constexpr uint64_t kInfoExit = 1 << 3;
 
+// Of a process that has ended and waits for its parent, as /proc shows it to its own user.
+std::optional<uint32_t> zombie_status(pid_t pid) {
+  constexpr int kState = 3, kExitCode = 52;  // fields of stat; the name, in brackets, may hold anything
+  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+  struct stat owner {};
+  if (stat(path.c_str(), &owner) != 0 || (geteuid() != 0 && owner.st_uid != geteuid())) return {};
+  std::ifstream file(path);
+  std::string text;
+  std::getline(file, text);
+  const size_t bracket = text.rfind(')');
+  if (bracket == std::string::npos) return {};
+  std::istringstream fields(text.substr(bracket + 1));
+  std::string field;
+  for (int i = kState; fields >> field; i++) {
+    if (i == kState && field != "Z") return {};
+    if (i == kExitCode) return static_cast<uint32_t>(std::stoul(field));
+  }
+  return {};
+}
+
 int open_pidfd(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
 
 }  // namespace
@@ -56,7 +81,7 @@ std::optional<uint32_t> exit_status(pid_t pid, const files::Descriptor& process)
   info.mask = kInfoExit;
   if (process && ioctl(process.get(), _IOWR(0xff, 11, PidfdInfo), &info) == 0 && (info.mask & kInfoExit) != 0)
     return static_cast<uint32_t>(info.exit_code);
-  return {};
+  return zombie_status(pid);
 }
 
 void signal_process(const files::Descriptor& process, int signal) {

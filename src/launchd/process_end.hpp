@@ -17,7 +17,7 @@ files::Descriptor open_process(pid_t pid, uint64_t start);
 uint64_t process_start(pid_t pid);  // 0: gone
 
 // After the descriptor has become readable: as wait(2) has it. Reaps a child. Empty, of a process that is not
-// our child: its parent has not reaped it yet, or this Linux does not keep it for descriptors (before 6.15).
+// our child: its parent has reaped it, and this Linux does not keep it for descriptors (before 6.15).
 std::optional<uint32_t> exit_status(pid_t pid, const files::Descriptor& process);
 
 void signal_process(const files::Descriptor& process, int signal);

@@ -56,14 +56,12 @@ void Manager::adopt_servers(Thread& self) {
     go_on(self, *made);
     jobs_.push_back(std::move(made));
   }
-  for (const auto& job : jobs_)
-    if (job->server) look_at_server(*job);
 }
 
 // It goes with its namespace; when nobody can reach it and it serves nothing; and when it ran without
 // checking in.
 void Manager::look_at_server(Job& job) {
-  if (!job.kernel) return;
+  if (!job.server || !job.kernel) return;
   const ipc::Job& there = segment_.at(job.kernel);
   if (there.generation != job.generation) job.kernel = {};
   if (!job.kernel || there.state != ipc::kJobLive) return remove(job);
