@@ -40,7 +40,7 @@ void Crew::begin(unsigned index, uint32_t life) {
   place.ready = 0;
   place.client = 0;
   for (auto& doing : place.doing) doing.since = 0;
-  place.heir = uint64_t{life} << 32;
+  place.heir = Heir{life}.word();
   place.life = life;
 }
 
@@ -57,12 +57,12 @@ void Crew::spawn(unsigned index) {
 // The process of a place has ended: its heir carries on, or somebody new.
 void Crew::gone(unsigned index) {
   Place& place = ledger_.place[index];
-  const auto heir = static_cast<pid_t>(static_cast<uint32_t>(place.heir.exchange(0)));
+  const Heir heir = Heir::of(place.heir.exchange(0));
   place.pid = 0;
   for (auto& doing : place.doing) doing.since = 0;
-  if (heir != 0) {
-    place.pid = heir;
-    begin(index, place.heir_life);
+  if (heir.pid != 0) {
+    place.pid = heir.pid;
+    begin(index, heir.life);
   } else if (running()) {
     spawn(index);
   }

@@ -50,6 +50,19 @@ enum class Fate : uint32_t {
   finished
 };
 
+// Who will carry on in a place when its process is gone: all that the master has to know in one word, for a child of
+// an earlier life may be late with its offer. Pids have 22 bits, lives 20.
+struct Heir {
+  uint32_t parent = 0, life = 0;
+  pid_t pid = 0;  // 0: nobody yet
+
+  uint64_t word() const { return uint64_t{parent} << 42 | uint64_t{life} << 22 | static_cast<uint32_t>(pid); }
+  static Heir of(uint64_t word) {
+    return {static_cast<uint32_t>(word >> 42), static_cast<uint32_t>(word >> 22) & (kLivesMost - 1),
+            static_cast<pid_t>(word & 0x3fffff)};
+  }
+};
+
 // One of the ring's places: who is there now, and what each of its threads is doing.
 struct Place {
   std::atomic<uint32_t> life;
@@ -57,8 +70,7 @@ struct Place {
   std::atomic<uint32_t> ready;
   std::atomic<uint32_t> client;  // still begins new things
   std::atomic<uint32_t> idles;   // how often there was nothing to serve
-  std::atomic<uint64_t> heir;    // life << 32 | the child of that life that will carry on, 0: none
-  std::atomic<uint32_t> heir_life;
+  std::atomic<uint64_t> heir;  // an Heir
   struct Doing {
     std::atomic<uint64_t> since;  // by the storm's clock; 0: nothing that could hang
     std::atomic<int64_t> what;    // see text_at

@@ -100,9 +100,8 @@ void leave(Self& self) {
   Place& place = self.here();
   const pid_t parent = getppid();
   const uint32_t life = new_life(ledger);
-  place.heir_life = life;
-  uint64_t nobody = uint64_t{self.life} << 32;
-  if (life == 0 || !place.heir.compare_exchange_strong(nobody, nobody | static_cast<uint32_t>(getpid())))
+  uint64_t nobody = Heir{self.life}.word();
+  if (life == 0 || !place.heir.compare_exchange_strong(nobody, Heir{self.life, life, getpid()}.word()))
     _exit(0);
   while (place.life != life) {
     const pid_t now = getppid();
@@ -141,7 +140,7 @@ void carry_on_in_child(Self& self) {
   if (child == 0) inherit(self);
   if (child < 0) return note_odd(self.ledger, "fork", child);
   // The child is there and says so before we go; it may not, where it is late.
-  for (unsigned i = 0; i < 1000 && (self.here().heir.load() & UINT32_MAX) == 0; i++) usleep(100);
+  for (unsigned i = 0; i < 1000 && Heir::of(self.here().heir).pid == 0; i++) usleep(100);
   leave(self);
   _exit(0);
 }
@@ -157,7 +156,7 @@ void carry_on_in_new_image(Self& self) {
   for (size_t i = 0; i < std::size(words); i++) arguments[i] = const_cast<char*>(words[i].c_str());
   place.ready = 0;
   place.client = 0;
-  place.heir = uint64_t{life} << 32;
+  place.heir = Heir{life}.word();
   place.life = life;
   leave(self);
   ledger.traffic[static_cast<unsigned>(Traffic::execs)]++;
