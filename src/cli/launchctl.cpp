@@ -112,9 +112,8 @@ class Launchctl : public Command {
     Ctl ctl(globals);
     Words words = program;
     // Global, and so after the verb as well; but not among the words of another command.
-    const auto end = std::find_if(words.begin(), words.end(), [](const std::string& word) {
-      return word == "--" || word == "bsexec";
-    });
+    const auto end = std::find_if(words.begin(), words.end(),
+                                  [](const std::string& word) { return word == "--" || word == "bsexec"; });
     const auto kept = std::remove(words.begin(), end, "--json");
     if (kept != end) ctl.json(true);
     words.erase(kept, end);

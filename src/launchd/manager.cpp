@@ -232,10 +232,9 @@ void Manager::start(Thread& self, Job& job, const char* reason, uint64_t now) {
   StartSettings settings;
   settings.environment = environment_of_all();
   settings.files = files_;
-  if (!log_for_children_)
-    log_for_children_.reset(
-        open(log_.path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-  settings.log = log_for_children_.get();
+  const files::Descriptor log(
+      open(log_.path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  settings.log = log.get();
   for (const OpenSocket& one : job.sockets) {
     settings.sockets.push_back(one.descriptor.get());
     settings.names.push_back(one.key);

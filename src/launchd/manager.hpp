@@ -147,7 +147,6 @@ class Manager : private World {
   JobLog log_;
   PathWatch paths_;
   files::Descriptor mounts_;
-  files::Descriptor log_for_children_;
   rlimit files_{};
   Variables inherited_;
   Variables own_;  // what setenv set
