@@ -3,7 +3,7 @@
 #ifndef PORTOLAN_SPAWN_PRIVATE_H_
 #define PORTOLAN_SPAWN_PRIVATE_H_
 
-#include <spawn.h>
+#include <portolan/spawn.h>
 #include <stdint.h>
 #include <sys/spawn_internal.h>
 

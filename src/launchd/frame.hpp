@@ -9,11 +9,12 @@
 #include <string>
 
 #include "launchd/value.hpp"
+#include "segment/domain_files.hpp"
 
 namespace portolan::launchd {
 
 inline constexpr uint32_t kFrameMax = 16u << 20;
-inline constexpr const char* kSocketName = "launchd.sock";
+inline constexpr const char* kSocketName = files::kLaunchdSocket;
 
 std::string frame(const Value& value);
 

@@ -351,7 +351,8 @@ bool domain_remove(const DomainPlace& place, const Founder& founder, const Segme
                 "end its programs first: portolan ps");
       return false;
     }
-    unlinkat(directory.get(), files::kFilesSocket, 0);  // first: from then on another launchd's may be there
+    // First: from then on another launchd's may be there.
+    for (const char* name : {files::kFilesSocket, files::kLaunchdSocket}) unlinkat(directory.get(), name, 0);
     unlinkat(directory.get(), files::segment_name(), 0);
   } else if (error.code != DomainFault::absent) {
     return false;

@@ -38,6 +38,7 @@ class Descriptor {
 };
 
 inline constexpr const char* kLaunchdLock = "launchd.lock";
+inline constexpr const char* kLaunchdSocket = "launchd.sock";  // launchd's, where launchctl asks
 inline constexpr const char* kFilesSocket = "files.sock";  // launchd's, where file ports' descriptors are
 const char* segment_name();  // segment.v<layout version>
 

@@ -83,7 +83,7 @@
 #include <servers/bootstrap_server.h>
 #include <servers/bootstrap_wire.h>
 #include <servers/netname_defs.h>
-#include <spawn.h>
+#include <portolan/spawn.h>
 #include <spawn_private.h>
 #include <sys/event.h>
 #include <sys/event_private.h>

@@ -2,7 +2,7 @@
 #include "checks/bootstrap_words.hpp"
 
 #include <fcntl.h>
-#include <spawn.h>
+#include <portolan/spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -31,7 +31,7 @@ void run_alone() {
   const user::Domain domain;
   setenv(kAlone, "1", 1);
   // Which part of the tests are ours was read at the start; the other program runs the one that it is told.
-  unsetenv("GTEST_TOTAL_SHARDS");
+  for (const char* part : {"GTEST_TOTAL_SHARDS", "GTEST_SHARD_INDEX"}) unsetenv(part);
   user::Program program(domain, "/proc/self/exe",
                         {"--gtest_filter=" + name, "--gtest_brief=1", "--gtest_output=", "--gtest_color=no",
                          "--gtest_also_run_disabled_tests"});

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The system's <spawn.h>, and what a child's task gets instead of its parent's ports (bootstrap 12.4).
-#ifndef PORTOLAN_SPAWN_H_
-#define PORTOLAN_SPAWN_H_
-
-#pragma GCC system_header
-#include_next <spawn.h>
+// What a child's task gets instead of its parent's ports (bootstrap 12.4). Darwin has it in <spawn.h>, which here is
+// the system's.
+#ifndef PORTOLAN_PORTOLAN_SPAWN_H_
+#define PORTOLAN_PORTOLAN_SPAWN_H_
 
 #include <mach/port.h>
 #include <portolan/export.h>
+#include <spawn.h>
 
 PORTOLAN_BEGIN_DECLS
 
@@ -20,4 +19,4 @@ PORTOLAN_EXPORT int posix_spawnattr_setspecialport_np(posix_spawnattr_t* attr, m
 
 PORTOLAN_END_DECLS
 
-#endif  // PORTOLAN_SPAWN_H_
+#endif  // PORTOLAN_PORTOLAN_SPAWN_H_
