@@ -165,7 +165,7 @@ bool job_remove(Thread& self, Handle<Job> handle) {
   return true;
 }
 
-bool job_drain(Thread& self, Handle<Job> handle, bool all) {
+bool job_drain(Thread& self, Handle<Job> handle) {
   Handle<Service> at{self.segment().at(handle).services};
   bool some = false;
   while (at) {
@@ -179,13 +179,14 @@ bool job_drain(Thread& self, Handle<Job> handle, bool all) {
         return 0;
       }
       next.index = service.owner_next;
+      if ((service.flags & (ipc::kServiceDrainsOne | ipc::kServiceDrainsAll)) == 0) return 0;
       Locked<Port> port = txn.lock(Handle<Port>{service.port});
-      some = drain_one(txn, port);
+      some = drain_one(txn, port) && (service.flags & ipc::kServiceDrainsAll) != 0;
       return 0;
     });
     settle(self);
     if (code != 0) return false;
-    if (!(all && some)) at = next;
+    if (!some) at = next;  // else it has more to lose
   }
   return true;
 }

@@ -28,7 +28,8 @@ Handle<Job> job_find(const Segment& segment, const char* label);
 // Some job in this namespace, not to be removed yet. A picture without locks.
 Handle<Job> job_in(const Segment& segment, Handle<Subset> subset);
 
-// A service of the job in its namespace, at home. `flags`: kServiceHides, kServiceResets.
+// A service of the job in its namespace, at home. `flags`: kServiceHides, kServiceResets,
+// kServiceDrainsOne, kServiceDrainsAll.
 // KERN_SUCCESS; BOOTSTRAP_NAME_IN_USE; KERN_RESOURCE_SHORTAGE.
 kern_return_t job_declare(Thread& self, Handle<Job> job, const ServiceName& service, uint32_t flags);
 
@@ -43,8 +44,9 @@ inline constexpr uint32_t kJobStatusUnknown = 0xffff'ffff;
 // ports die when they would come home (bootstrap 6). False: no memory now, call again.
 bool job_remove(Thread& self, Handle<Job> job);
 
-// Messages that wait at the job's services are destroyed: one of each, or all (DrainMessagesOnCrash).
-bool job_drain(Thread& self, Handle<Job> job, bool all);
+// After a crash: of the messages that wait at the job's services, those are destroyed that kServiceDrainsOne and
+// kServiceDrainsAll ask for. False: no memory now; call again, and a service may lose one more.
+bool job_drain(Thread& self, Handle<Job> job);
 
 // -- pictures without locks, to be looked at again after a ring
 

@@ -371,6 +371,8 @@ enum ServiceFlags : uint32_t {
   kServiceHides = 4,       // not to be found while at home (HideUntilCheckIn)
   kServiceResets = 8,      // its port dies with its holder and is made anew (ResetAtClose)
   kServicePerPid = 16,     // private to its process (PER_PID_SERVICE)
+  kServiceDrainsOne = 32,  // a crash costs it a message, …
+  kServiceDrainsAll = 64,  // … or all of them (DrainMessagesOnCrash)
 };
 
 inline constexpr unsigned kSubsetNameMax = 128;

@@ -176,7 +176,9 @@ bool Manager::enlist(Thread& self, Job& job, std::vector<Mistake>& mistakes, boo
   for (const MachService& service : job.spec.services) {
     const bootstrap::ServiceName name(service.name.c_str());
     const uint32_t service_flags =
-        (service.hides ? ipc::kServiceHides : 0u) | (service.resets ? ipc::kServiceResets : 0u);
+        (service.hides ? ipc::kServiceHides : 0u) | (service.resets ? ipc::kServiceResets : 0u) |
+        (service.drain == Drain::one ? ipc::kServiceDrainsOne : 0u) |
+        (service.drain == Drain::all ? ipc::kServiceDrainsAll : 0u);
     const kern_return_t code = bootstrap::job_declare(self, job.kernel, name, service_flags);
     if (code == KERN_SUCCESS || (again && code == BOOTSTRAP_NAME_IN_USE)) continue;
     mistakes.push_back({job.entry.file, "MachServices." + service.name,
@@ -335,12 +337,7 @@ void Manager::ended(Thread& self, Job& job, uint32_t status) {
   job.stopping = {};
   if (job.channel != 0) control_.drop(job.channel);
   job.channel = 0;
-  if (crashed(status, job.standing.was_stopped))
-    for (const MachService& service : job.spec.services)
-      if (service.drain != Drain::nothing) {
-        bootstrap::job_drain(self, job.kernel, service.drain == Drain::all);
-        break;
-      }
+  if (job.kernel && crashed(status, job.standing.was_stopped)) bootstrap::job_drain(self, job.kernel);
   if (job.spec.once) job.standing.removing = true;
   if (!job.standing.removing) make_sockets(job);
 }

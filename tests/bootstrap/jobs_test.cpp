@@ -228,17 +228,20 @@ TEST_F(Jobs, APrivateNameIsTheProcesssOwn) {
   EXPECT_EQ(MACH_PORT_TYPE_SEND, b.type(found.value)) << "a's, not b's own";
 }
 
-TEST_F(Jobs, DrainingThrowsMessagesAway) {
-  const mach_port_name_t right = client_right();
-  for (int i = 0; i < 3; i++) EXPECT_EQ(MACH_MSG_SUCCESS, b.send(right, MACH_MSG_TYPE_COPY_SEND, i));
-  EXPECT_TRUE(bootstrap::job_drain(launchd(), job, false));
+TEST_F(Jobs, DrainingThrowsAwayWhatEachServiceAsksFor) {
+  ASSERT_EQ(KERN_SUCCESS, declare("one", ipc::kServiceDrainsOne));
+  ASSERT_EQ(KERN_SUCCESS, declare("all", ipc::kServiceDrainsAll));
   run_as_job(a);
-  mach_port_name_t sp = 0;
-  ASSERT_EQ(BOOTSTRAP_SUCCESS, check_in(a, root_a, "service", &sp));
-  EXPECT_EQ(2u, a.status(sp).mps_msgcount);
-  EXPECT_EQ(KERN_SUCCESS, a.destroy(sp));
-  EXPECT_TRUE(bootstrap::job_drain(launchd(), job, true));
-  EXPECT_FALSE(job_demand(domain.segment(), job).messages);
+  for (const char* name : {"service", "one", "all"})
+    for (int i = 0; i < 3; i++)
+      EXPECT_EQ(MACH_MSG_SUCCESS, b.send(client_right(name), MACH_MSG_TYPE_COPY_SEND, i));
+  EXPECT_TRUE(bootstrap::job_drain(launchd(), job));
+  const std::pair<const char*, unsigned> kLeft[] = {{"service", 3}, {"one", 2}, {"all", 0}};
+  for (const auto& [name, left] : kLeft) {
+    mach_port_name_t sp = 0;
+    ASSERT_EQ(BOOTSTRAP_SUCCESS, check_in(a, root_a, name, &sp));
+    EXPECT_EQ(left, a.status(sp).mps_msgcount) << name;
+  }
 }
 
 // bootstrap 5.2

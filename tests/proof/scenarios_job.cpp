@@ -159,11 +159,11 @@ class Drain : public WithJob<Reaping> {
   std::vector<std::string> outcomes() const override { return {"before", "one gone", "drained"}; }
   void stage() override {
     make_job();
-    declare("service");
+    declare("service", ipc::kServiceDrainsAll);
     right = look_up(b, "service");
     for (int i = 0; i < 2; i++) b.send(right, MACH_MSG_TYPE_COPY_SEND, 7);
   }
-  void trap() override { bootstrap::job_drain(other, job, true); }
+  void trap() override { bootstrap::job_drain(other, job); }
   unsigned outcome(Judge&) override { return 2 - w.queued(w.port(b, right)); }
 
  private:
