@@ -363,7 +363,7 @@ inline constexpr unsigned kNameBuckets = 256;
 // Which way down goes from a service that stands so many levels below its bucket.
 constexpr unsigned service_branch(uint64_t hash, unsigned depth) {
   const unsigned shift = 8 + kServiceFanBits * depth;
-  return shift < 64 ? hash >> shift & (kServiceFan - 1) : 0;
+  return shift < 64 ? static_cast<unsigned>(hash >> shift & (kServiceFan - 1)) : 0;
 }
 enum ServiceFlags : uint32_t {
   kServiceDeclared = 1,    // the job's own, and active unless its port is at home
