@@ -126,6 +126,7 @@ Peer::Peer(Life life) {
     close(up[0]);
     const Line line(down[0], up[1]);
     line.tell(1);
+    line.wait();  // until it has been looked up: a short life would be over
     if (life)
       life(line);
     else
@@ -138,6 +139,7 @@ Peer::Peer(Life life) {
   line_ = std::make_unique<Line>(up[0], down[1]);
   line_->hear();
   EXPECT_CODE(KERN_SUCCESS, task_for_pid(mach_task_self(), pid_, &task_));
+  line_->tell(1);
 }
 
 Peer::~Peer() {
