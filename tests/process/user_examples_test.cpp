@@ -156,8 +156,10 @@ TEST_F(UserExamples, CheckFindsRequestsThatNobodyAnswered) {
   ASSERT_TRUE(std::regex_search(text, match, std::regex("renderer 0 .*: left ([0-9]+) requests unanswered")))
       << text;
   const unsigned long left = std::stoul(match[1]);
-  ASSERT_TRUE(
-      std::regex_search(text, match, std::regex("LEAK 1 of 1 .*: ([0-9,]+) send-once rights +unanswered")))
+  // Dead names, where who asked has come to its end before its renderer was looked at.
+  ASSERT_TRUE(std::regex_search(
+      text, match,
+      std::regex("LEAK 1 of 1 .*: ([0-9,]+) (send-once rights +unanswered|dead names +piled)")))
       << text;
   EXPECT_EQ(left, number(match[1]));
 }
