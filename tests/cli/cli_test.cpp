@@ -184,7 +184,7 @@ class Check : public Cli {
  protected:
   void SetUp() override {
     Cli::SetUp();
-    if (!exists(program("check_leaks"))) GTEST_SKIP() << "check_leaks is not built";
+    ASSERT_TRUE(exists(program("check_leaks")));
   }
   // The document of a run, its status and what the program printed.
   Json check(const std::string& options, const std::string& arguments) {
@@ -326,7 +326,7 @@ class Living : public Cli {
  protected:
   void SetUp() override {
     Cli::SetUp();
-    if (!exists(program("check_leaks"))) GTEST_SKIP() << "check_leaks is not built";
+    ASSERT_TRUE(exists(program("check_leaks")));
     setenv("PORTOLAN_SITES", "1", 1);
     pid_ = start(program("check_leaks"), "linger");
     unsetenv("PORTOLAN_SITES");
@@ -416,7 +416,7 @@ class Browser : public Cli {
   void SetUp() override {
     Cli::SetUp();
     const std::string browser = std::string(PORTOLAN_EXAMPLES_DIR) + "/browser";
-    if (!exists(browser)) GTEST_SKIP() << "the example is not built";
+    if (!exists(browser)) GTEST_SKIP() << "built without examples (PORTOLAN_BUILD_EXAMPLES)";
     pid_ = start(browser, "--seconds");
     for (int i = 0; i < 1000 && !(shares_with_both() && dead_names() > 0); i++) usleep(10'000);
     ASSERT_TRUE(shares_with_both()) << run("ps").out;
@@ -559,7 +559,7 @@ TEST_F(Browser, DeadNamesSayWhatTheyWere) {
 // leaked.
 TEST_F(Cli, TheBrowsersLeak) {
   const std::string browser = std::string(PORTOLAN_EXAMPLES_DIR) + "/browser";
-  if (!exists(browser)) GTEST_SKIP() << "the example is not built";
+  if (!exists(browser)) GTEST_SKIP() << "built without examples (PORTOLAN_BUILD_EXAMPLES)";
   const std::string file = directory_ + "/report.json";
   const Result leaking = run("check --report json:" + file + " " + browser);
   EXPECT_EQ(23, leaking.status) << leaking.err;
