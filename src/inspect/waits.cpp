@@ -122,7 +122,8 @@ const char* zone_word(unsigned zone) {
                                     "recorded right",
                                     "recorded module",
                                     "request for a notification",
-                                    "job"};
+                                    "job",
+                                    "watch of a kernel queue"};
   return zone < sizeof kWords / sizeof *kWords ? kWords[zone] : "";
 }
 

@@ -47,6 +47,9 @@ constexpr Invariant kInvariants[] = {
     {"B3", "every namespace but the root is in its parent's list, or is being taken down"},
     {"J1", "a job lives or is being removed"},
     {"J2", "a job's own services are in its chain, and its namespace exists"},
+    {"W1", "a watch and its object name each other, or it has lost its object and names none"},
+    {"W2", "every watch is in its space's chain; those that have fired, and no others, on its ring"},
+    {"W3", "nothing is queued where a watch is armed"},
     {"F1", "somebody has a send right to every file port that is not dying"},
     {"E3", "every allocated element can be reached"},
 };
@@ -54,7 +57,7 @@ constexpr Invariant kInvariants[] = {
 constexpr const char* zone_name(unsigned zone) {
   constexpr const char* kNames[] = {"element", "task",        "space",  "port",    "port set",
                                     "link",    "message",     "data",   "service", "namespace",
-                                    "site",    "acquisition", "module", "request", "job"};
+                                    "site",    "acquisition", "module", "request", "job",     "watch"};
   return zone < std::size(kNames) ? kNames[zone] : kNames[0];
 }
 
@@ -79,6 +82,8 @@ constexpr const char* zone_id(unsigned zone) {
       return "R1";
     case kZoneJob:
       return "J1";
+    case kZoneWatch:
+      return "W2";
     default:
       return "E3";
   }
@@ -112,6 +117,7 @@ void Walk::run() {
   walk_namespaces();
   walk_sites();
   walk_psets();
+  walk_watches();
   walk_ports();
   check_requests();
   check_frames();

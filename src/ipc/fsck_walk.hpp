@@ -103,6 +103,11 @@ class Walk {
   void check_hash(uint32_t space);
   const Entry& entry(uint32_t space, uint32_t index) const;
 
+  // -- watches (fsck_watches.cpp)
+  void walk_watches();
+  void walk_watches_of(uint32_t space);
+  void check_watch(uint32_t watch);
+
   // -- messages (fsck_messages.cpp)
   void walk_message(uint32_t kmsg, const char* from, uint32_t owner);
   void walk_kept(uint32_t kmsg, uint32_t kind, uint32_t port, const char* id);

@@ -160,6 +160,7 @@ Geometry default_geometry() {
   zone<Module>(g, 1u << 12, 2);
   zone<Request>(g, 1u << 20, 8);
   zone<Job>(g, 1u << 13, 2);
+  zone<Watch>(g, 1u << 18, 4);
   g.max_threads = 16384;
   g.arena_zone = kZoneSpace;
   g.arena_size = (arena_for(kTableMax) / static_cast<uint32_t>(kPage) + 2) * static_cast<uint32_t>(kPage);
@@ -183,6 +184,7 @@ Geometry small_geometry() {
   zone<Module>(g, 16, 2);
   zone<Request>(g, 64, 2);
   zone<Job>(g, 8, 2);
+  zone<Watch>(g, 32, 2);
   g.max_threads = 24;
   g.arena_zone = kZoneSpace;
   g.arena_size = (arena_for(1024) / static_cast<uint32_t>(kPage) + 1) * static_cast<uint32_t>(kPage);

@@ -7,6 +7,7 @@
 #include "ipc/mutant.hpp"
 #include "ipc/port.hpp"
 #include "ipc/pset.hpp"
+#include "ipc/watch.hpp"
 #include "segment/planted.hpp"
 
 namespace portolan::ipc {
@@ -200,6 +201,7 @@ void mqueue_post(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle, SlotFrom slo
     txn.set(txn.segment().at(Handle<Kmsg>{tail}).link, handle.index);
   txn.set(port->queue_tail, handle.index);
   if (port->is(kPortAtHome)) txn.self().rings = true;  // launchd starts whose service it is
+  if (port->is(kPortWatched)) watch_fire(txn, Handle<Watch>{port->watch});
   uint32_t walk = port->links;
   for (unsigned i = 0; walk != 0; i++) {
     if (i == kSetsAtOnce) {
@@ -223,6 +225,7 @@ void mqueue_return(Txn& txn, Locked<Port>& port, Handle<Kmsg> handle) {
   txn.set(port->queue_head, handle.index);
   if (head == 0) txn.set(port->queue_tail, handle.index);
   txn.add(port->msgcount, 1);
+  if (port->is(kPortWatched)) watch_fire(txn, Handle<Watch>{port->watch});
   if (port->links != 0) port_settle_later(txn, port);
 }
 

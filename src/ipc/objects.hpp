@@ -31,6 +31,7 @@ enum Zone : unsigned {
   kZoneModule,
   kZoneRequest,
   kZoneJob,
+  kZoneWatch,
 };
 
 struct Task;
@@ -44,6 +45,7 @@ struct Request;
 struct Service;
 struct Subset;
 struct Job;
+struct Watch;
 
 struct Name {
   mach_port_name_t value = MACH_PORT_NULL;
@@ -115,6 +117,12 @@ struct Space : Element {
   Cell<uint32_t> table_limit;  // at most this many slots; kTableMax unless lowered
   Cell<uint32_t> at_maximum;   // growth failed at the maximum once (ports 3.2)
   Cell<uint32_t> peak;         // most entries ever in use
+  // What a kernel queue of the task watches (watch.hpp). The port is made with the first watch and stays; all
+  // else here belongs to its lock.
+  Cell<uint32_t> watch_port;
+  Cell<uint32_t> watches;                  // Watch, by `next`
+  Cell<uint32_t> fired_head, fired_tail;   // Watch, by `fired_next`, in the order of firing
+  Cell<uint32_t> knocked;                  // whoever waits next comes back at once
 };
 enum SpaceState : uint32_t { kSpaceFree, kSpaceActive, kSpaceDying };
 
@@ -134,11 +142,13 @@ enum PortFlags : uint32_t {
   kPortSpPending = 0x800,  // armed send-possible requests are being fired
   kPortAtHome = 0x1000,     // the receive right is the namespace's: a declared service that nobody holds
   kPortComesHome = 0x2000,  // whoever loses the receive right brings it home
+  kPortWatched = 0x4000,    // it has a Watch
 };
 
 // Kernel object numbers of the bootstrap layer. Private: beyond Darwin's, where these are ordinary ports.
 inline constexpr uint32_t kKobjectBootstrap = 0x80;  // its object is a Subset
 inline constexpr uint32_t kKobjectJob = 0x81;        // stands for its Job, whoever uses it
+inline constexpr uint32_t kKobjectWatch = 0x82;      // of a Space; nobody has a right to it, threads wait on it
 
 //   P1: `refs` equals the holders: entries, rights in messages, requests that watch it from the kernel,
 //   holds. P3: `srights` equals the naked send rights: entries with SEND, rights in messages, kernel holders.
@@ -171,6 +181,7 @@ struct Port : Element {
   Cell<uint64_t> context;
 
   Cell<uint64_t> identity;  // never repeats in a domain
+  Cell<uint32_t> watch;     // Watch, if flagged
 
   uint32_t life() const { return state & 3; }
   bool active() const { return life() == kPortActive; }
@@ -188,6 +199,7 @@ struct Pset : Element {
   Cell<uint32_t> ready_head, ready_tail;        // Link, by `ready_next`
   Cell<uint32_t> receiver_head, receiver_tail;  // frames
   Cell<uint32_t> count;
+  Cell<uint32_t> watch;  // Watch, 0: none
   Cell<uint64_t> identity;
 
   bool active() const { return (state & 3) == kPortActive; }
@@ -202,6 +214,29 @@ struct Link : Element {
   Cell<uint32_t> ready;  // on the ring
   Cell<uint32_t> ready_next, ready_prev;
   uint32_t pad;
+};
+
+// A port or set of which a kernel queue of its holder wants to hear: src/ipc/watch.hpp. One at the most for an
+// object, for a receive right and a set are in one space only.
+//   W1: a watch and its object name each other, or it has lost its object and names none. W2: every watch is in
+//   its space's chain; those that have fired, and no others, on its ring. W3: nothing is queued where the watch
+//   is armed.
+// All belongs to the lock of the space's watch port. An object, its loss and the step from armed to fired also
+// take the object's: so whoever has that lock knows whether the watch is armed.
+struct Watch : Element {
+  Cell<uint32_t> state;  // WatchState
+  Cell<uint32_t> space;
+  Cell<uint32_t> port, pset;  // one of them; neither: it moved or died
+  Cell<uint32_t> name;        // what the space calls it
+  Cell<uint32_t> users;       // knotes
+  Cell<uint32_t> next, prev;
+  Cell<uint32_t> fired_next, fired_prev;
+};
+enum WatchState : uint32_t {
+  kWatchResting,  // was told, and nobody has found its object empty since
+  kWatchArmed,    // fires with the next message
+  kWatchEdge,     // the same, whatever is queued already
+  kWatchFired,    // on the ring
 };
 
 // ------------------------------------------------------------------------------------------------------
@@ -511,5 +546,6 @@ PORTOLAN_ZONE(Acquisition, kZoneAcquisition);
 PORTOLAN_ZONE(Module, kZoneModule);
 PORTOLAN_ZONE(Request, kZoneRequest);
 PORTOLAN_ZONE(Job, kZoneJob);
+PORTOLAN_ZONE(Watch, kZoneWatch);
 #undef PORTOLAN_ZONE
 }  // namespace portolan

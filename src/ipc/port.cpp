@@ -12,6 +12,7 @@
 #include "ipc/notify.hpp"
 #include "ipc/pset.hpp"
 #include "ipc/semaphore.hpp"
+#include "ipc/watch.hpp"
 #include "segment/steps.hpp"
 
 namespace portolan::ipc {
@@ -28,7 +29,7 @@ Handle<Port> port_make(Txn& txn) {
         &port.seqno,          &port.msgcount,      &port.queue_head,    &port.queue_tail, &port.receiver_head,
         &port.receiver_tail,  &port.sender_head,   &port.sender_tail,   &port.links,      &port.requests,
         &port.requests_tail,  &port.request_count, &port.request_slots, &port.armed,      &port.no_senders,
-        &port.port_destroyed, &port.kobject_type,  &port.kobject})
+        &port.port_destroyed, &port.kobject_type,  &port.kobject,       &port.watch})
     cell->init(0);
   port.qlimit.init(MACH_PORT_QLIMIT_DEFAULT);
   port.context.init(0);
@@ -131,6 +132,7 @@ void port_clear_at_home(Thread& self, Handle<Port> handle) {
 void port_clear_receiver(Txn& txn, Locked<Port>& port, bool moving) {
   mqueue_wake_receivers(txn, port, kWaitersAtOnce);
   links_remove(txn, port, kSetsAtOnce);
+  port_unwatch(txn, port);
   if (!mutant(Mutant::port_destroyed_keeps)) txn.set(port->mscount, 0);
   txn.set(port->seqno, 0);
   txn.set(port->context, 0);
@@ -233,6 +235,7 @@ bool port_reap_step(Thread& self, Handle<Port> handle) {
     if (!mqueue_wake_receivers(txn, port, kWaitersAtOnce)) return 0;
     if (!mqueue_release_senders(txn, port, kWaitersAtOnce)) return 0;
     if (!links_remove(txn, port, kSetsAtOnce)) return 0;
+    port_unwatch(txn, port);
     if (!next_message_to_work(txn, port)) return 0;
     const Handle<Kmsg> kept{port->no_senders};
     if (kept) {

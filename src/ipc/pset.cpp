@@ -4,6 +4,7 @@
 #include "ipc/pset.hpp"
 
 #include "ipc/mqueue.hpp"
+#include "ipc/watch.hpp"
 #include "segment/steps.hpp"
 
 namespace portolan::ipc {
@@ -23,6 +24,7 @@ Handle<Pset> pset_make(Txn& txn, Handle<Space> space, Name name) {
   pset.receiver_head.init(0);
   pset.receiver_tail.init(0);
   pset.count.init(0);
+  pset.watch.init(0);
   pset.identity.init(txn.new_identity());
   return handle;
 }
@@ -41,6 +43,7 @@ bool pset_reap_step(Thread& self, Handle<Pset> handle) {
   transact(self, Needs{}, [&](Txn& txn) {
     Locked<Pset> pset = txn.lock(handle);
     if (!mqueue_wake_receivers(txn, pset, kWaitersAtOnce)) return 0;
+    pset_unwatch(txn, pset);
     for (unsigned i = 0; pset->members != 0; i++) {
       if (i == kSetsAtOnce) return 0;
       const Handle<Link> link{pset->members};
@@ -136,6 +139,7 @@ void link_make_ready(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {
   else
     txn.set(txn.segment().at(Handle<Link>{tail}).ready_next, handle.index);
   txn.set(pset->ready_tail, handle.index);
+  if (pset->watch != 0) watch_fire(txn, Handle<Watch>{pset->watch});
 }
 
 void link_unready(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {

@@ -9,6 +9,7 @@
 
 #include "ipc/mutant.hpp"
 #include "ipc/right.hpp"
+#include "ipc/watch.hpp"
 #include "segment/refusal.hpp"
 #include "segment/zone.hpp"
 
@@ -158,6 +159,9 @@ Handle<Space> space_make(Txn& txn, Handle<Task> task, uint32_t seed) {
   space.table_limit.init(std::min(kTableMax, capacity(txn.segment())));
   space.at_maximum.init(0);
   space.peak.init(0);
+  for (Cell<uint32_t>* cell :
+       {&space.watch_port, &space.watches, &space.fired_head, &space.fired_tail, &space.knocked})
+    cell->init(0);
   return handle;
 }
 
@@ -415,6 +419,10 @@ bool space_reap_step(Thread& self, Handle<Space> handle) {
   if (code != 0) return false;
   if (!empty) return true;
   const Space& space = segment.at(handle);
+  if (space.watch_port != 0) {
+    watches_end_step(self, handle);
+    return true;
+  }
   const uint64_t arena = segment.offset_of(segment.arena(handle.index));
   segment.depopulate(arena, uint64_t{space.backed} * sizeof(Entry) + kPage);
   segment.depopulate(arena + uint64_t{capacity(segment)} * sizeof(Entry), uint64_t{space.backed} * 4 + kPage);

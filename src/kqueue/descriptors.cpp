@@ -19,6 +19,7 @@
 #include <mutex>
 
 #include "kqueue/kqueue.hpp"
+#include "kqueue/port_watch.hpp"
 #include "kqueue/pulse.hpp"
 
 namespace portolan::kq {
@@ -87,8 +88,10 @@ bool of_another_process() { return getpid() != g_pid; }
 void before_fork() {
   pulse_before_fork();
   g_mutex.lock();
+  port_watch_before_fork();
 }
 void after_fork() {
+  port_watch_in_parent();
   g_mutex.unlock();
   pulse_in_parent();
 }
@@ -105,6 +108,7 @@ void in_child() {
   }
   for (size_t i = 0; i < g_queue_count; i++) g_queues[i]->close_in_child();
   g_queue_count = 0;
+  port_watch_in_child();
   g_mutex.unlock();
   pulse_in_child();
 }

@@ -69,6 +69,7 @@ class Kqueue {
 
   // -- for filters, with the lock held
   void activate(Knote& knote);
+  void activate_all(uint64_t ident, int16_t filter);
   // What it said and was not told yet is not so any more.
   void deactivate(Knote& knote) {
     dequeue(knote);

@@ -64,6 +64,11 @@ void Kqueue::activate(Knote& knote) {
   enqueue(knote);
 }
 
+void Kqueue::activate_all(uint64_t ident, int16_t filter) {
+  for (Knote* walk = *bucket(ident, filter); walk != nullptr; walk = walk->hash_next)
+    if (walk->ident == ident && walk->filter == filter) activate(*walk);
+}
+
 void Kqueue::settle_bell() {
   const bool wanted = first_ != nullptr || draining_;
   if (wanted == rings_) return;

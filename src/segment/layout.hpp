@@ -16,7 +16,7 @@ namespace portolan {
 inline constexpr uint64_t kMagic = 0x314e414c4f54524full;  // "ORTOLAN1", little-endian
 inline constexpr uint32_t kLayoutVersion = 1;
 inline constexpr uint32_t kByteOrder = 0x01020304;
-inline constexpr unsigned kMaxZones = 16;
+inline constexpr unsigned kMaxZones = 20;
 inline constexpr unsigned kShards = 4;
 inline constexpr unsigned kMagazineMax = 16;
 inline constexpr size_t kPage = 4096;

@@ -29,6 +29,7 @@ using ipc::Service;
 using ipc::Space;
 using ipc::Subset;
 using ipc::Task;
+using ipc::Watch;
 
 constexpr unsigned kMost = 10000;  // no list of a proof's segment is so long
 
@@ -55,6 +56,7 @@ class Painter {
     lost<Service>("service");
     lost<Subset>("namespace");
     lost<Link>("membership");
+    lost<Watch>("watch");
     return std::move(text_);
   }
 
@@ -202,6 +204,21 @@ class Painter {
       say("  %06x: type %x urefs %u %s", i << 8 | entry.generation(), entry.type(), entry.urefs.get(), what);
       say(" request %s\n", thing('Q', ipc::kZoneRequest, entry.request));
     }
+    if (it.watch_port == 0) return;
+    say("  watch port %s knocked %u\n", port(it.watch_port), it.knocked.get());
+    uint32_t walk = it.watches;
+    for (unsigned i = 0; walk != 0 && i < kMost; i++, walk = segment_.at(Handle<Watch>{walk}).next)
+      paint_watch(walk);
+    walk = it.fired_head;
+    for (unsigned i = 0; walk != 0 && i < kMost; i++, walk = segment_.at(Handle<Watch>{walk}).fired_next)
+      say("  fired: %x\n", segment_.at(Handle<Watch>{walk}).name.get());
+  }
+
+  void paint_watch(uint32_t index) {
+    const Watch& it = segment_.at(Handle<Watch>{index});
+    count_only(ipc::kZoneWatch, index);
+    say("  watches %x in state %u for %u: %s", it.name.get(), it.state.get(), it.users.get(), port(it.port));
+    say(" %s\n", thing('R', ipc::kZonePset, it.pset));
   }
 
   void paint_port(const Port& it) {

@@ -109,6 +109,7 @@ std::span<const Listed> fileport_scenarios();
 std::span<const Listed> kernel_scenarios();
 std::span<const Listed> port_scenarios();
 std::span<const Listed> set_scenarios();
+std::span<const Listed> watch_scenarios();
 std::span<const Listed> guarded_scenarios();
 std::span<const Listed> room_scenarios();
 std::span<const Listed> child_scenarios();
