@@ -122,7 +122,6 @@ struct Space : Element {
   Cell<uint32_t> watch_port;
   Cell<uint32_t> watches;                  // Watch, by `next`
   Cell<uint32_t> fired_head, fired_tail;   // Watch, by `fired_next`, in the order of firing
-  Cell<uint32_t> knocked;                  // whoever waits next comes back at once
 };
 enum SpaceState : uint32_t { kSpaceFree, kSpaceActive, kSpaceDying };
 

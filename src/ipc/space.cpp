@@ -159,8 +159,7 @@ Handle<Space> space_make(Txn& txn, Handle<Task> task, uint32_t seed) {
   space.table_limit.init(std::min(kTableMax, capacity(txn.segment())));
   space.at_maximum.init(0);
   space.peak.init(0);
-  for (Cell<uint32_t>* cell :
-       {&space.watch_port, &space.watches, &space.fired_head, &space.fired_tail, &space.knocked})
+  for (Cell<uint32_t>* cell : {&space.watch_port, &space.watches, &space.fired_head, &space.fired_tail})
     cell->init(0);
   return handle;
 }

@@ -8,6 +8,7 @@
 #include "ipc/pset.hpp"
 #include "ipc/space.hpp"
 #include "segment/futex.hpp"
+#include "segment/steps.hpp"
 #include "segment/wait.hpp"
 
 namespace portolan::ipc {
@@ -71,9 +72,19 @@ void chain_remove(Txn& txn, Space& space, const Watch& watch) {
   if (next != 0) txn.set(segment.at(Handle<Watch>{next}).prev, prev);
 }
 
+// In the frame's word for a receiver's options.
+constexpr uint32_t kFirst = 1;
+constexpr unsigned kLooked = 8;
+
+// Who asked to be woken first, or who has waited longest.
 void wake_one(Txn& txn, Locked<Port>& watch_port) {
-  if (watch_port->receiver_head != 0)
-    mqueue_wake_receiver(txn, watch_port, watch_port->receiver_head, KERN_SUCCESS);
+  uint32_t chosen = watch_port->receiver_head, walk = chosen;
+  for (unsigned i = 0; walk != 0 && i < kLooked; i++) {
+    const Frame& frame = txn.segment().frame(walk);
+    if (frame.option == kFirst) chosen = walk;
+    walk = frame.option == kFirst ? 0 : frame.next.get();
+  }
+  if (chosen != 0) mqueue_wake_receiver(txn, watch_port, chosen, KERN_SUCCESS);
 }
 
 void tell(Txn& txn, Handle<Watch> handle) {
@@ -207,62 +218,83 @@ Armed watch_arm(Thread& self, Handle<Space> handle, Ref<Watch> ref, Arm how) {
 
 namespace {
 
-// Takes the first watch off the ring, or goes to wait; KERN_NOT_WAITING says which.
-kern_return_t take_fired(Thread& self, Space& space, Name& name) {
+// KERN_NOT_WAITING: it goes to wait. What has fired comes before being called off: otherwise it would lie
+// there with nobody awake.
+kern_return_t look_at_ring(Thread& self, const Space& space, const WatchWait& how) {
   return transact(self, Needs{}, [&](Txn& txn) -> int {
     Locked<Port> watch_port = lock_watch_port(txn, space);
-    if (space.knocked != 0) {
-      txn.set(space.knocked, 0);
-      return KERN_ABORTED;
-    }
-    if (space.fired_head == 0) {
-      mqueue_wait_on_port(txn, watch_port, 0, 0);
-      return KERN_NOT_WAITING;
-    }
-    Watch& watch = txn.segment().at(Handle<Watch>{space.fired_head});
-    name = Name{watch.name};
-    ring_remove(txn, space, watch);
-    return KERN_SUCCESS;
+    if (space.fired_head != 0) return KERN_SUCCESS;
+    if (how.called_off->load(std::memory_order_relaxed)) return KERN_ABORTED;
+    mqueue_wait_on_port(txn, watch_port, 0, how.first ? kFirst : 0);
+    return KERN_NOT_WAITING;
   });
 }
 
-// KERN_SUCCESS: woken, to look again.
-kern_return_t wait_for_firing(Thread& self) {
+// `fired`: woken, to look again.
+Told wait_for_firing(Thread& self, const WatchWait& how) {
   Frame& frame = self.frame();
-  wait_for_grant(self, frame, kNever, true);
-  return transact(self, Needs{}, [&](Txn& txn) -> int {
+  const WaitEnd ended = wait_for_grant(self, frame, how.deadline_ns, true);
+  Told told = Told::nothing;
+  transact(self, Needs{}, [&](Txn& txn) {
     Locked<Port> watch_port = txn.lock(Handle<Port>{frame.object});
     if (frame.state == kWaitPort) {
       mqueue_unwait(txn, watch_port, frame, self.frame_id());
-      return KERN_ABORTED;
+      told = ended == WaitEnd::timed_out ? Told::timed_out : Told::interrupted;
+      return 0;
     }
-    const kern_return_t granted = frame.result;
+    told = frame.result == KERN_SUCCESS   ? Told::fired
+           : frame.result == KERN_ABORTED ? Told::called_off
+                                          : Told::nothing;
     txn.set(frame.state, kWaitNone);
     txn.set(frame.grant, 0);
-    return granted == KERN_SUCCESS ? KERN_SUCCESS : KERN_ABORTED;
+    return 0;
   });
+  return told;
 }
 
 }  // namespace
 
-kern_return_t watch_wait(Thread& self, Handle<Space> handle, Name& name) {
+bool watch_take(Thread& self, Handle<Space> handle, Name& name) {
   Space& space = self.segment().at(handle);
-  if (space.watch_port == 0) return KERN_INVALID_ARGUMENT;
+  if (space.fired_head == 0) return false;  // whoever fires one now wakes somebody, too
+  bool taken = false;
+  transact(self, Needs{}, [&](Txn& txn) {
+    lock_watch_port(txn, space);
+    taken = space.fired_head != 0;
+    if (!taken) return 0;
+    Watch& watch = txn.segment().at(Handle<Watch>{space.fired_head});
+    name = Name{watch.name};
+    ring_remove(txn, space, watch);
+    return 0;
+  });
+  return taken;
+}
+
+Told watch_wait(Thread& self, Handle<Space> handle, const WatchWait& how) {
+  const Space& space = self.segment().at(handle);
+  if (space.watch_port == 0) return Told::nothing;
   for (;;) {
-    const kern_return_t found = take_fired(self, space, name);
-    if (found != KERN_NOT_WAITING) return found;
-    const kern_return_t woken = wait_for_firing(self);
-    if (woken != KERN_SUCCESS) return woken;
+    const kern_return_t found = look_at_ring(self, space, how);
+    if (found == KERN_SUCCESS) return Told::fired;
+    if (found != KERN_NOT_WAITING) return found == KERN_ABORTED ? Told::called_off : Told::nothing;
+    const Told woken = wait_for_firing(self, how);
+    if (woken != Told::fired) return woken;
   }
 }
 
-void watch_knock(Thread& self, Handle<Space> handle) {
+void watch_call_off(Thread& self, Handle<Space> handle, uint32_t slot) {
   Space& space = self.segment().at(handle);
   if (space.watch_port == 0) return;
   transact(self, Needs{}, [&](Txn& txn) {
     Locked<Port> watch_port = lock_watch_port(txn, space);
-    txn.set(space.knocked, 1);
-    wake_one(txn, watch_port);
+    Steps steps(txn.segment(), kZonePort);
+    for (uint32_t walk = watch_port->receiver_head; walk != 0; walk = txn.segment().frame(walk).next) {
+      if (walk / kFrames == slot) {
+        mqueue_wake_receiver(txn, watch_port, walk, KERN_ABORTED);
+        return 0;
+      }
+      steps.step();
+    }
     return 0;
   });
 }

@@ -7,6 +7,8 @@
 // Locks: the object's (port or set), then that of the space's watch port.
 #pragma once
 
+#include <atomic>
+
 #include "ipc/objects.hpp"
 
 namespace portolan::ipc {
@@ -28,11 +30,27 @@ enum class Armed {
 };
 Armed watch_arm(Thread& self, Handle<Space> space, Ref<Watch> watch, Arm how);
 
-// Waits for a watch to fire, or to lose its object, and takes it off the ring. One thread of a task waits.
-// KERN_SUCCESS; KERN_ABORTED: a knock, or a signal; KERN_INVALID_ARGUMENT: nothing was ever watched.
-kern_return_t watch_wait(Thread& self, Handle<Space> space, Name& name);
-// Ends the present wait, or the next one if nobody waits.
-void watch_knock(Thread& self, Handle<Space> space);
+// The next watch that has fired, or has lost its object, off the ring; false: none has.
+bool watch_take(Thread& self, Handle<Space> space, Name& name);
+
+enum class Told {
+  fired,        // there is something to take
+  called_off,   // by another thread of the task
+  interrupted,  // by a signal
+  timed_out,
+  nothing  // was ever watched, or there is no kernel any more
+};
+struct WatchWait {
+  uint64_t deadline_ns;
+  // Set by who calls the wait off, before watch_call_off; the wait that has not begun then does not begin.
+  const std::atomic<bool>* called_off;
+  // Woken before others: the thread that wants the event itself.
+  bool first;
+};
+// Waits until the ring is not empty. Each firing wakes one of the threads that wait.
+Told watch_wait(Thread& self, Handle<Space> space, const WatchWait& how);
+// Ends the wait of the thread in this slot, if it waits here.
+void watch_call_off(Thread& self, Handle<Space> space, uint32_t slot);
 
 // -- for the kernel
 

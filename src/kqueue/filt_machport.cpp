@@ -58,11 +58,15 @@ class PortFilter final : public FilterOf<Knote> {
 
   int attach(Kqueue& kqueue, Knote& knote) const override {
     if (const int error = port_watch(kqueue, name_of(knote))) return error;
+    kqueue.shared.ports++;
     kqueue.activate(knote);  // it is armed once a delivery finds nothing
     return 0;
   }
 
-  void detach(Kqueue& kqueue, Knote& knote) const override { port_unwatch(kqueue, name_of(knote)); }
+  void detach(Kqueue& kqueue, Knote& knote) const override {
+    kqueue.shared.ports--;
+    port_unwatch(kqueue, name_of(knote));
+  }
 
   int touch(Kqueue& kqueue, Knote& knote, const Event& change) const override {
     if (((change.fflags ^ knote.wanted) & kModes) != 0) return EINVAL;
@@ -78,15 +82,17 @@ class PortFilter final : public FilterOf<Knote> {
     if ((knote.flags & EV_CLEAR) != 0) port_arm(kqueue, name_of(knote), ipc::Arm::always);
     for (;;) {
       const Look found = look(knote, out, area);
-      if (found == Look::message) return Verdict::holds;
+      // What was received may have been all.
+      const bool received = found == Look::message && (knote.wanted & MACH_RCV_MSG) != 0 && knote.level();
+      if (found == Look::message && !received) return Verdict::holds;
       if (found == Look::gone) return gone(kqueue, knote, out);
       switch (port_arm(kqueue, name_of(knote), ipc::Arm::if_empty)) {
         case ipc::Armed::armed:
-          return Verdict::stale;
+          return received ? Verdict::last : Verdict::stale;
         case ipc::Armed::gone:
-          return gone(kqueue, knote, out);
+          return received ? Verdict::holds : gone(kqueue, knote, out);
         case ipc::Armed::ready:
-          break;
+          if (received) return Verdict::holds;
       }
     }
   }

@@ -39,6 +39,7 @@ struct DataArea {
 
 enum class Verdict {
   holds,     // the event was filled in
+  last,      // the same, and the object is not ready any more; it will say so when it is
   stale,     // the object is not ready any more; it will say so when it is
   short_of,  // the object is ready by its own measure, but not by the knote's: it would say so again and
              // again

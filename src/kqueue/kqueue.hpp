@@ -21,6 +21,7 @@
 #include <mutex>
 
 #include "kqueue/knote.hpp"
+#include "kqueue/port_watch.hpp"
 #include "kqueue/source.hpp"
 #include "traps/section.hpp"
 
@@ -101,6 +102,7 @@ class Kqueue {
     void* files = nullptr;
     Source* pulse = nullptr;
     uint32_t pulse_users = 0;
+    uint32_t ports = 0;  // knotes of EVFILT_MACHPORT
   } shared;
 
  private:
@@ -129,6 +131,10 @@ class Kqueue {
   void collect(unsigned room);
   int report(const epoll_event* events, int count);
   void settle_bell();
+  // Waiting for ports in the kernel, where nothing else is watched: false, in the epoll.
+  bool begin_port_wait(PortWait& wait);
+  void end_port_wait(PortWait& wait);
+  void call_off_port_waits(bool all);
   bool leave_if_draining();
 
   // descriptors (source.cpp)
@@ -158,6 +164,8 @@ class Kqueue {
   uint32_t ready_ = 0;
   Source** sources_ = nullptr;
   int source_room_ = 0;
+  uint32_t source_count_ = 0;
+  PortWait* port_waits_ = nullptr;
   uint32_t generation_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <new>
 
 #include "kqueue/kqueue.hpp"
+#include "segment/futex.hpp"
 #include "traps/trap.hpp"
 
 namespace portolan::kq {
@@ -28,12 +29,19 @@ struct Row {
   uint32_t knotes;
   Ref<ipc::Watch> watch;
   Row* next;
+  bool rung;  // fired, and the queue has not been told
+  Row* rung_next;
 };
 
 std::mutex g_mutex;
 Row** g_buckets;
 uint32_t g_bucket_count, g_rows;
+Row* g_rung;
+
+// The thread; its slot is 0 until it knows it.
 bool g_running;
+std::atomic<bool> g_called_off;
+std::atomic<uint32_t> g_slot;
 
 Row** bucket(mach_port_name_t name) { return &g_buckets[name * 0x9e3779b1u >> 8 & (g_bucket_count - 1)]; }
 
@@ -64,64 +72,101 @@ Row** find(const Kqueue& kqueue, mach_port_name_t name) {
   return nullptr;
 }
 
-// -- the thread
+// -- what has fired
 
-// The n-th queue that watches the name, with a reference.
-Kqueue* watcher_of(mach_port_name_t name, unsigned n) {
-  const std::lock_guard<std::mutex> lock(g_mutex);
-  for (Row* walk = g_bucket_count == 0 ? nullptr : *bucket(name); walk != nullptr; walk = walk->next)
-    if (walk->name == name && n-- == 0) {
-      walk->kqueue->reference();
-      return walk->kqueue;
+// Takes it all off the kernel's ring. From here on it is in the list of rung rows, and nowhere in between:
+// whoever looks has it in one place or the other.
+void gather() {
+  const Trap trap;
+  ipc::Name name;
+  while (trap.ok() && ipc::watch_take(trap.thread(), trap.space(), name))
+    for (Row* walk = *bucket(name.value); walk != nullptr; walk = walk->next) {
+      if (walk->name != name.value || walk->rung) continue;
+      walk->rung = true;
+      walk->rung_next = g_rung;
+      g_rung = walk;
     }
-  return nullptr;
 }
 
-// A queue that begins or ends to watch meanwhile looks for itself.
-void tell(mach_port_name_t name) {
-  for (unsigned n = 0; Kqueue* kqueue = watcher_of(name, n); n++) {
+void unring(const Row& row) {
+  for (Row** walk = &g_rung; *walk != nullptr; walk = &(*walk)->rung_next)
+    if (*walk == &row) {
+      *walk = row.rung_next;
+      return;
+    }
+}
+
+// The thread looks at the list.
+void call_off_thread() {
+  const Trap trap;
+  if (!g_running || !trap.ok()) return;
+  g_called_off = true;
+  ipc::watch_call_off(trap.thread(), trap.space(), g_slot.load());
+}
+
+// -- the thread
+
+// A queue that has not been told, with a reference.
+Kqueue* untold() {
+  const std::lock_guard<std::mutex> lock(g_mutex);
+  if (g_bucket_count != 0) gather();
+  if (g_rung == nullptr) return nullptr;
+  g_rung->kqueue->reference();
+  return g_rung->kqueue;
+}
+
+void tell_all() {
+  while (Kqueue* kqueue = untold()) {
     {
       const Locked lock(*kqueue);
-      kqueue->activate_all(name, EVFILT_MACHPORT);
+      port_collect(*kqueue);
     }
     kqueue->release();
   }
 }
 
 // The domain is lost: whoever watches something in it is to see that.
-void tell_everybody() {
-  for (uint32_t i = 0;; i++) {
-    mach_port_name_t name = MACH_PORT_NULL;
-    {
-      const std::lock_guard<std::mutex> lock(g_mutex);
-      if (i >= g_bucket_count) break;
-      if (g_buckets[i] == nullptr) continue;
-      name = g_buckets[i]->name;
+void ring_everything() {
+  const std::lock_guard<std::mutex> lock(g_mutex);
+  g_rung = nullptr;
+  for (uint32_t i = 0; i < g_bucket_count; i++)
+    for (Row* walk = g_buckets[i]; walk != nullptr; walk = walk->next) {
+      walk->rung = true;
+      walk->rung_next = g_rung;
+      g_rung = walk;
     }
-    tell(name);
-  }
 }
 
-// KERN_TERMINATED: there is no kernel any more.
-kern_return_t wait(ipc::Name& name) {
+ipc::Told wait(const ipc::WatchWait& how) {
   const Trap trap;
-  return trap.ok() ? trap.leave(ipc::watch_wait(trap.thread(), trap.space(), name)) : KERN_TERMINATED;
+  return trap.ok() ? trap.leave(ipc::watch_wait(trap.thread(), trap.space(), how)) : ipc::Told::nothing;
+}
+
+// Is nothing watched any more? Then it goes.
+bool leave() {
+  const std::lock_guard<std::mutex> lock(g_mutex);
+  g_called_off = false;
+  if (g_rows != 0) return false;
+  g_running = false;
+  return true;
 }
 
 void* run(void*) {
-  for (;;) {
-    ipc::Name name;
-    const kern_return_t code = wait(name);
-    if (code == KERN_SUCCESS) {
-      tell(name.value);
-      continue;
-    }
-    if (code == KERN_TERMINATED) tell_everybody();
-    const std::lock_guard<std::mutex> lock(g_mutex);
-    if (g_rows != 0 && code != KERN_TERMINATED) continue;
-    g_running = false;
-    return nullptr;
+  {
+    const Trap trap;
+    if (trap.ok()) g_slot.store(trap.thread().index());
   }
+  for (;;) {
+    const ipc::Told told = wait({kNever, &g_called_off, false});
+    if (told == ipc::Told::nothing) break;
+    if (told == ipc::Told::called_off && leave()) return nullptr;
+    tell_all();
+  }
+  ring_everything();
+  tell_all();
+  const std::lock_guard<std::mutex> lock(g_mutex);
+  g_running = false;
+  return nullptr;
 }
 
 bool start() {
@@ -134,6 +179,8 @@ bool start() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
+  g_slot.store(0);
+  g_called_off = false;
   g_running = pthread_create(&thread, &attributes, run, nullptr) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
@@ -159,7 +206,6 @@ void remove(const Row& row) {
   const Trap trap;
   if (!trap.ok()) return;
   ipc::watch_remove(trap.thread(), trap.space(), row.watch);
-  if (g_rows == 0) ipc::watch_knock(trap.thread(), trap.space());
 }
 
 }  // namespace
@@ -170,7 +216,7 @@ int port_watch(Kqueue& kqueue, mach_port_name_t name) {
     (*there)->knotes++;
     return 0;
   }
-  auto* row = new (std::nothrow) Row{name, &kqueue, 1, {}, nullptr};
+  auto* row = new (std::nothrow) Row{name, &kqueue, 1, {}, nullptr, false, nullptr};
   if (row == nullptr || !grow()) {
     delete row;
     return ENOMEM;
@@ -193,9 +239,10 @@ void port_unwatch(Kqueue& kqueue, mach_port_name_t name) {
   if (there == nullptr || --(*there)->knotes > 0) return;
   Row* row = *there;
   *there = row->next;
-  g_rows--;
+  unring(*row);
   remove(*row);
   delete row;
+  if (--g_rows == 0) call_off_thread();
 }
 
 ipc::Armed port_arm(const Kqueue& kqueue, mach_port_name_t name, ipc::Arm how) {
@@ -204,6 +251,48 @@ ipc::Armed port_arm(const Kqueue& kqueue, mach_port_name_t name, ipc::Arm how) {
   const Trap trap;
   if (there == nullptr || !trap.ok()) return ipc::Armed::gone;
   return trap.leave(ipc::watch_arm(trap.thread(), trap.space(), (*there)->watch, how));
+}
+
+void port_collect(Kqueue& kqueue) {
+  const std::lock_guard<std::mutex> lock(g_mutex);
+  if (g_bucket_count == 0) return;
+  gather();
+  bool others = false;
+  for (Row** link = &g_rung; *link != nullptr;) {
+    Row* row = *link;
+    if (row->kqueue != &kqueue) {
+      others = true;
+      link = &row->rung_next;
+      continue;
+    }
+    *link = row->rung_next;
+    row->rung = false;
+    kqueue.activate_all(row->name, EVFILT_MACHPORT);
+  }
+  if (others) call_off_thread();
+}
+
+bool PortWait::prepare() {
+  const Trap trap;
+  slot_ = trap.ok() ? trap.thread().index() : 0;
+  return slot_ != 0;
+}
+
+int PortWait::wait(uint64_t deadline_ns) {
+  switch (kq::wait({deadline_ns, &called_off_, true})) {
+    case ipc::Told::timed_out:
+      return ETIMEDOUT;
+    case ipc::Told::interrupted:
+      return EINTR;
+    default:
+      return 0;
+  }
+}
+
+void PortWait::call_off() {
+  called_off_ = true;
+  const Trap trap;
+  if (trap.ok()) ipc::watch_call_off(trap.thread(), trap.space(), slot_);
 }
 
 void port_watch_before_fork() { g_mutex.lock(); }
@@ -220,6 +309,7 @@ void port_watch_in_child() {
   free(g_buckets);
   g_buckets = nullptr;
   g_bucket_count = g_rows = 0;
+  g_rung = nullptr;
   g_running = false;
   g_mutex.unlock();
 }

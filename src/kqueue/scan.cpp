@@ -71,6 +71,7 @@ void Kqueue::activate_all(uint64_t ident, int16_t filter) {
 
 void Kqueue::settle_bell() {
   const bool wanted = first_ != nullptr || draining_;
+  if (wanted && port_waits_ != nullptr) call_off_port_waits(draining_);
   if (wanted == rings_) return;
   uint64_t number = 1;
   const ssize_t done = wanted ? write(bell_, &number, sizeof number) : read(bell_, &number, sizeof number);
@@ -103,8 +104,10 @@ int Kqueue::report(const epoll_event* events, int count) {
 // Without waiting, and no more than there is room for: what is level-triggered is told again anyway. The bell
 // and other inner sources do not count, but cannot keep us here for ever either.
 void Kqueue::collect(unsigned room) {
-  epoll_event events[kReports];
   pass_++;
+  if (shared.ports != 0) port_collect(*this);
+  if (source_count_ == 0) return;  // there is nothing but the bell
+  epoll_event events[kReports];
   int left = static_cast<int>(std::min(room, 1u << 20));
   for (int rounds = left / kReports + 3; left > 0 && rounds > 0; rounds--) {
     const int asked = std::min(left + (rings_ ? 1 : 0), kReports);
@@ -136,7 +139,7 @@ bool Kqueue::deliver_one(Knote& knote, Event& out, EventList& events, Knote**& a
   std::copy(std::begin(knote.ext), std::end(knote.ext), out.ext);
   out.qos = knote.qos;
   const Verdict verdict = knote.ops->deliver(*this, knote, out, events.area);
-  if (verdict != Verdict::holds) {
+  if (verdict != Verdict::holds && verdict != Verdict::last) {
     if (verdict == Verdict::short_of && knote.source != nullptr && !knote.source->strict) {
       knote.source->strict = true;
       update(*knote.source, false);
@@ -155,7 +158,7 @@ bool Kqueue::deliver_one(Knote& knote, Event& out, EventList& events, Knote**& a
   } else if ((knote.flags & EV_DISPATCH) != 0) {
     knote.status |= kDisabled;
     if (knote.source != nullptr && knote.source->armed != EPOLLONESHOT) update(*knote.source, false);
-  } else if ((knote.flags & EV_CLEAR) == 0) {
+  } else if ((knote.flags & EV_CLEAR) == 0 && verdict != Verdict::last) {
     const bool kept_by_epoll =
         knote.source != nullptr && knote.source->armed != 0 && (knote.source->armed & EPOLLET) == 0;
     if (!kept_by_epoll) {
@@ -209,15 +212,49 @@ bool Kqueue::leave_if_draining() {
   return true;
 }
 
+bool Kqueue::begin_port_wait(PortWait& wait) {
+  const Locked lock(*this);
+  if (shared.ports == 0 || source_count_ != 0 || first_ != nullptr || draining_ || !wait.prepare())
+    return false;
+  wait.next = port_waits_;
+  port_waits_ = &wait;
+  return true;
+}
+
+void Kqueue::end_port_wait(PortWait& wait) {
+  PortWait** link = &port_waits_;
+  while (*link != nullptr && *link != &wait) link = &(*link)->next;
+  if (*link != nullptr) *link = wait.next;
+}
+
+// One of them, or all. Whoever is called off looks at the queue, whatever else happened to it.
+void Kqueue::call_off_port_waits(bool all) {
+  while (PortWait* wait = port_waits_) {
+    port_waits_ = wait->next;
+    wait->call_off();
+    if (!all) break;
+  }
+}
+
 int Kqueue::sleep(EventList& events, uint64_t deadline_ns) {
   for (;;) {
     epoll_event reports[kReports];
-    const int room = static_cast<int>(std::min<unsigned>(events.room(), kReports));
-    const int found = wait_for(fd(), reports, room, deadline_ns);
+    int found;  // of these, or -errno
+    PortWait wait;
+    const bool for_ports = begin_port_wait(wait);
+    if (for_ports) {
+      found = wait.wait(deadline_ns);
+      found = found == 0 ? 1 : found == ETIMEDOUT ? 0 : -found;
+    } else {
+      const int room = static_cast<int>(std::min<unsigned>(events.room(), kReports));
+      found = wait_for(fd(), reports, room, deadline_ns);
+    }
     const Locked lock(*this);
+    if (for_ports) end_port_wait(wait);
     if (leave_if_draining()) return EBADF;
     pass_++;
-    if (found > 0) report(reports, found);
+    if (for_ports) port_collect(*this);
+    if (found > 0 && !for_ports) report(reports, found);
     // A signal that is watched is an event as well as an interruption.
     if (found == -EINTR) collect(events.room());
     const int error = deliver_ready(events);

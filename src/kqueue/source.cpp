@@ -33,12 +33,15 @@ Source* Kqueue::make_source(int fd) {
   source->fd = fd;
   source->generation = ++generation_;
   sources_[fd] = source;
+  source_count_++;
+  call_off_port_waits(true);  // they hear of ports only
   return source;
 }
 
 void Kqueue::free_source(Source* source) {
   if (source->armed != 0) control(*source, 0);
   sources_[source->fd] = nullptr;
+  source_count_--;
   descriptor_unwatched(source->fd);
   if (source->ready != nullptr) close_quietly(source->fd);
   delete source;

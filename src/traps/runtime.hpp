@@ -44,6 +44,7 @@ struct ThreadContext {
   LifeLink life;
   uintptr_t section_sp = 0;  // where the outermost section's Trap lies
   uint32_t section = 0;      // not 0: asynchronous handlers are deferred
+  uint32_t covers = 0;       // of these, the Sections that are below any trap
   uint32_t deferred = 0;     // how many are, in `saved`
   uint32_t interrupts = 0;   // +1 by each: Thread::interrupt_word points here
   uint32_t trap_count = 0;

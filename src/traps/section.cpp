@@ -5,15 +5,17 @@
 
 namespace portolan {
 
-Section::Section() : context_(t_context), outer_(context_.section) {
-  if (outer_ == 0) context_.section_sp = reinterpret_cast<uintptr_t>(this);
+Section::Section()
+    : context_(t_context), outer_(context_.section), covers_(outer_ == context_.covers) {
   context_.section = outer_ + 1;
+  if (covers_) context_.covers = outer_ + 1;
   crash_fence();
 }
 
 Section::~Section() {
   crash_fence();
   context_.section = outer_;
+  if (covers_) context_.covers = outer_;
   if (outer_ == 0 && __builtin_expect(context_.deferred != 0, 0)) signals_deliver(context_);
 }
 

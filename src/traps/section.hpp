@@ -18,6 +18,7 @@ class Section {
  private:
   ThreadContext& context_;
   uint32_t outer_;
+  bool covers_;  // no trap is below it
 };
 
 }  // namespace portolan

@@ -119,6 +119,7 @@ void abandon(ThreadContext& context) {
     guard_close(rights);
   }
   context.section = 0;
+  context.covers = 0;
 }
 
 }  // namespace

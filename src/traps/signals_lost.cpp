@@ -99,6 +99,7 @@ bool segment_lost(ThreadContext& context, const void* address, ucontext_t& inter
   mark_lost(*g_process);
   if (context.section == 0 || !return_from_trap(context.section_sp, interrupted)) return false;
   context.section = 0;
+  context.covers = 0;
   if (context.deferred != 0) {
     for (uint32_t i = 0; i < context.deferred; i++)
       syscall(SYS_rt_tgsigqueueinfo, syscall(SYS_getpid), syscall(SYS_gettid), context.saved[i].si_signo,

@@ -39,7 +39,8 @@ Trap::Trap() : context_(t_context) {
 }
 
 void Trap::enter() {
-  if (outer_ == 0) context_.section_sp = reinterpret_cast<uintptr_t>(this);
+  const bool alone = outer_ == context_.covers;
+  if (alone) context_.section_sp = reinterpret_cast<uintptr_t>(this);
   const bool known = g_process != nullptr && context_.epoch != 0 && context_.epoch == g_process->epoch.load();
   if (!known && !runtime_enter(context_)) return;
   Process& process = *g_process;
@@ -52,7 +53,7 @@ void Trap::enter() {
   }
   Thread& self = context_.thread;
   ThreadSlot& slot = self.slot();
-  if (outer_ != 0 && !nest()) {
+  if (!alone && !nest()) {
     guard_close(rights_);
     return;
   }
@@ -83,6 +84,7 @@ bool Trap::nest() {
   runtime_abandoned(context_);
   rights_ = guard_closed(rights_);
   outer_ = 0;
+  context_.covers = 0;
   context_.section = 1;
   context_.section_sp = reinterpret_cast<uintptr_t>(this);
   return true;
@@ -94,7 +96,7 @@ Trap::~Trap() {
     if (__builtin_expect(self.left_in_hand, false)) ipc::put_away(self);
     if (self.slot().work_head != 0) settle(self);
     if (++context_.trap_count % kLookAfter == 0 && !launchd_alive(self.segment())) launchd_stand_in(self);
-    if (outer_ != 0) {
+    if (outer_ != context_.covers) {
       self.slot().depth.init(self.slot().depth - 1);
       self.sleeps = true;
       self.interrupt_seen = seen_below_;

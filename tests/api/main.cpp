@@ -14,7 +14,7 @@ extern char** environ;
 
 namespace {
 
-constexpr char kInside[] = "PORTOLAN_API_TESTS";
+constexpr char kInside[] = "PORTOLAN_INSIDE_DOMAIN";
 
 // Exit status, 128 + N for signal N.
 int run(const char* program, char* const* arguments) {
@@ -26,7 +26,7 @@ int run(const char* program, char* const* arguments) {
 }
 
 int run_in_domain(char** argv) {
-  char path[] = "/dev/shm/portolan-api-XXXXXX";
+  char path[] = "/dev/shm/portolan-tests-XXXXXX";
   if (mkdtemp(path) == nullptr) return 1;
   setenv("PORTOLAN_DOMAIN", path, 1);
   setenv(kInside, "1", 1);
@@ -36,7 +36,7 @@ int run_in_domain(char** argv) {
                     nullptr};
     const int found = run(PORTOLAN_CLI, fsck);
     if (found != 0) {
-      std::fprintf(stderr, "api_tests: fsck ended with %d\n", found);
+      std::fprintf(stderr, "fsck ended with %d\n", found);
       if (status == 0) status = 1;
     }
   }

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "segment/futex.hpp"
 #include "support/domain.hpp"
 
 namespace portolan::test {
@@ -14,6 +15,7 @@ namespace {
 using ipc::Arm;
 using ipc::Armed;
 using ipc::Name;
+using ipc::Told;
 using ipc::Watch;
 
 class Watches : public testing::Test {
@@ -34,16 +36,11 @@ class Watches : public testing::Test {
   // The names that have fired, in order.
   std::vector<mach_port_name_t> fired() {
     std::vector<mach_port_name_t> names;
-    ipc::watch_knock(a.thread(), a.space());
-    // A knock is heard before what has fired.
-    Name name;
-    EXPECT_EQ(KERN_ABORTED, ipc::watch_wait(a.thread(), a.space(), name));
-    const ipc::Space& space = domain.segment().at(a.space());
-    while (space.fired_head != 0) {
-      EXPECT_EQ(KERN_SUCCESS, ipc::watch_wait(a.thread(), a.space(), name));
-      names.push_back(name.value);
-    }
+    for (Name name; ipc::watch_take(a.thread(), a.space(), name);) names.push_back(name.value);
     return names;
+  }
+  Told wait(TestTask& task, uint64_t deadline_ns = kNever, bool first = false) {
+    return ipc::watch_wait(task.thread(), task.space(), {deadline_ns, &called_off, first});
   }
   mach_port_name_t port() {
     const mach_port_name_t name = a.port_with_send();
@@ -62,6 +59,7 @@ class Watches : public testing::Test {
   void drain(mach_port_name_t name) { a.count(name, 1); }
 
   using Names = std::vector<mach_port_name_t>;
+  std::atomic<bool> called_off{false};
   TestDomain domain;
   TestTask& a = domain.task();
   TestTask& b = domain.task();
@@ -167,8 +165,51 @@ TEST_F(Watches, WhatCannotBeWatched) {
   EXPECT_EQ(KERN_INVALID_NAME, refusal(0x1403));
   EXPECT_EQ(KERN_INVALID_NAME, refusal(a.allocate(MACH_PORT_RIGHT_DEAD_NAME)));
   EXPECT_EQ(KERN_INVALID_RIGHT, refusal(b.give_send(b.allocate(), a)));
-  Name name;
-  EXPECT_EQ(KERN_INVALID_ARGUMENT, ipc::watch_wait(b.thread(), b.space(), name));
+  EXPECT_EQ(Told::nothing, wait(b));
+}
+
+TEST_F(Watches, AWaitEnds) {
+  const mach_port_name_t p = port();
+  const Ref<Watch> w = watch(p);
+  arm(w);
+  EXPECT_EQ(Told::timed_out, wait(a, monotonic_ns() + 1'000'000));
+  TestTask& sleeper = domain.thread_of(a);
+  std::thread sleeps([&] { EXPECT_EQ(Told::called_off, wait(sleeper)); });
+  const ipc::Space& space = domain.segment().at(a.space());
+  while (domain.segment().at(Handle<ipc::Port>{space.watch_port}).receiver_head == 0)
+    std::this_thread::yield();
+  called_off = true;
+  ipc::watch_call_off(a.thread(), a.space(), a.thread().index());  // who does not wait
+  ipc::watch_call_off(a.thread(), a.space(), sleeper.thread().index());
+  settle(a.thread());
+  sleeps.join();
+  EXPECT_EQ(Told::called_off, wait(a)) << "it does not even begin";
+  send(p);
+  EXPECT_EQ(Told::fired, wait(a)) << "what has fired comes first";
+  domain.end_thread(sleeper);
+}
+
+// Of two that wait, the one that asked for it, though it came later.
+TEST_F(Watches, WhoWantsItItselfIsWokenFirst) {
+  const mach_port_name_t p = a.allocate(), to = a.give_send(p, b);
+  const Ref<Watch> w = watch(p);
+  arm(w);
+  TestTask &patient = domain.thread_of(a), &eager = domain.thread_of(a);
+  const ipc::Port& watch_port =
+      domain.segment().at(Handle<ipc::Port>{domain.segment().at(a.space()).watch_port});
+  std::thread waits([&] { EXPECT_EQ(Told::called_off, wait(patient)); });
+  while (watch_port.receiver_head == 0) std::this_thread::yield();
+  std::thread wants([&] { EXPECT_EQ(Told::fired, wait(eager, kNever, true)); });
+  while (watch_port.receiver_head == watch_port.receiver_tail) std::this_thread::yield();
+  EXPECT_EQ(MACH_MSG_SUCCESS, b.send(to, MACH_MSG_TYPE_COPY_SEND, 1));
+  wants.join();
+  EXPECT_EQ(Names{p}, fired());
+  called_off = true;
+  ipc::watch_call_off(a.thread(), a.space(), patient.thread().index());
+  settle(a.thread());
+  waits.join();
+  domain.end_thread(patient);
+  domain.end_thread(eager);
 }
 
 TEST_F(Watches, MessagesOfOtherTasksWakeWhoWaits) {
@@ -181,7 +222,8 @@ TEST_F(Watches, MessagesOfOtherTasksWakeWhoWaits) {
     for (int got = 0; got < kRounds;) {
       if (arm(w) == Armed::armed) {
         Name name;
-        ASSERT_EQ(KERN_SUCCESS, ipc::watch_wait(waiter.thread(), waiter.space(), name));
+        ASSERT_EQ(Told::fired, wait(waiter));
+        ASSERT_TRUE(ipc::watch_take(waiter.thread(), waiter.space(), name));
         ASSERT_EQ(p, name.value);
         told++;
       }

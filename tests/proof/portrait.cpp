@@ -205,7 +205,7 @@ class Painter {
       say(" request %s\n", thing('Q', ipc::kZoneRequest, entry.request));
     }
     if (it.watch_port == 0) return;
-    say("  watch port %s knocked %u\n", port(it.watch_port), it.knocked.get());
+    say("  watch port %s\n", port(it.watch_port));
     uint32_t walk = it.watches;
     for (unsigned i = 0; walk != 0 && i < kMost; i++, walk = segment_.at(Handle<Watch>{walk}).next)
       paint_watch(walk);

@@ -4,6 +4,7 @@
 #include "ipc/watch.hpp"
 #include "proof/messages.hpp"
 #include "proof/reaping.hpp"
+#include "segment/futex.hpp"
 #include "segment/recovery.hpp"
 
 namespace portolan::proof {
@@ -49,10 +50,11 @@ class Watching : public Scenario {
     return set;
   }
   void sleeps_waiting(TestTask& task) {
-    w.put_to_sleep(task, [&task] {
-      Name name;
-      ipc::watch_wait(task.thread(), task.space(), name);
-    });
+    w.put_to_sleep(task, [&task] { wait(task); });
+  }
+  static ipc::Told wait(TestTask& task) {
+    static const std::atomic<bool> never{false};
+    return ipc::watch_wait(task.thread(), task.space(), {kNever, &never, true});
   }
   const ipc::Space& space(TestTask& task) { return w.segment().at(task.space()); }
   const Watch& at(Ref<Watch> ref) { return w.segment().at(Handle<Watch>{ref.index}); }
@@ -279,33 +281,30 @@ class Take : public Watching {
   }
   void trap() override {
     Name name;
-    answer(ipc::watch_wait(a.thread(), a.space(), name));
+    answer(ipc::watch_take(a.thread(), a.space(), name));
     settle(a.thread());
   }
-  unsigned outcome(Judge& judge) override {
-    judge.equal(0, space(a).knocked.get(), "knocks");
-    return 2 - fired(a);
-  }
+  unsigned outcome(Judge&) override { return 2 - fired(a); }
 };
 
 // Waits until a message comes.
 class Wait : public Watching {
  public:
   using Watching::Watching;
-  std::vector<std::string> outcomes() const override { return {"before", "fired", "taken"}; }
+  std::vector<std::string> outcomes() const override { return {"before", "fired"}; }
   bool may_sleep() const override { return true; }
   void stage() override { made = armed(a, shared(a, b, theirs)); }
   void asleep(unsigned) override { send(b, theirs); }
   void trap() override {
-    Name name;
-    answer(ipc::watch_wait(a.thread(), a.space(), name));
+    answer(static_cast<int>(wait(a)));
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
     const unsigned sent = w.queued(w.port(b, theirs));
     judge.equal(0, w.segment().at(Handle<Port>{space(a).watch_port}).receiver_head.get(),
                 "threads that wait");
-    return sent == 0 ? 0 : at(made).state == ipc::kWatchFired ? 1 : 2;
+    judge.equal(sent, at(made).state == ipc::kWatchFired, "fired watches");
+    return sent;
   }
 
  private:
@@ -313,43 +312,49 @@ class Wait : public Watching {
   Ref<Watch> made;
 };
 
-class Knock : public Watching {
+// One of three that wait, not the first.
+class CallOff : public Watching {
  public:
   using Watching::Watching;
-  std::vector<std::string> outcomes() const override { return {"before", "knocked"}; }
+  std::vector<std::string> outcomes() const override { return {"before", "called off"}; }
   void stage() override {
     armed(a, a.allocate());
-    sleeper = w.task_thread(a);
-    sleeps_waiting(*sleeper);
+    for (TestTask*& sleeper : sleepers) {
+      sleeper = w.task_thread(a);
+      sleeps_waiting(*sleeper);
+    }
   }
   void trap() override {
-    ipc::watch_knock(a.thread(), a.space());
+    ipc::watch_call_off(a.thread(), a.space(), sleepers[1]->thread().index());
     settle(a.thread());
   }
   unsigned outcome(Judge& judge) override {
-    judge.equal(space(a).knocked.get(), !w.sleeps(*sleeper), "threads that were woken");
-    return space(a).knocked;
+    judge.expect(w.sleeps(*sleepers[0]) && w.sleeps(*sleepers[2]), "another one was woken");
+    return !w.sleeps(*sleepers[1]);
   }
 
  private:
-  TestTask* sleeper = nullptr;
+  TestTask* sleepers[3] = {};
 };
 
-// There was a knock before anybody waited.
-class Knocked : public Watching {
+// Nothing fires until time is up.
+class WaitTimesOut : public Watching {
  public:
   using Watching::Watching;
-  std::vector<std::string> outcomes() const override { return {"before", "heard"}; }
-  void stage() override {
-    armed(a, a.allocate());
-    ipc::watch_knock(a.thread(), a.space());
-  }
+  std::vector<std::string> outcomes() const override { return {"nothing has changed"}; }
+  bool takes_time() const override { return true; }
+  void stage() override { armed(a, a.allocate()); }
   void trap() override {
-    Name name;
-    answer(ipc::watch_wait(a.thread(), a.space(), name));
+    static const std::atomic<bool> never{false};
+    answer(static_cast<int>(
+        ipc::watch_wait(a.thread(), a.space(), {monotonic_ns() + 20'000'000, &never, false})));
     settle(a.thread());
   }
-  unsigned outcome(Judge&) override { return 1 - space(a).knocked; }
+  unsigned outcome(Judge& judge) override {
+    judge.equal(0, w.segment().at(Handle<Port>{space(a).watch_port}).receiver_head.get(),
+                "threads that wait");
+    return 0;
+  }
 };
 
 // The object goes; what it said before does not matter any more.
@@ -455,10 +460,10 @@ constexpr Listed kWatch[] = {
     {"watch-fire", "to a watched port", make_scenario<Fire>, "mach_msg"},
     {"watch-fire-set", "to a member of a watched set", make_scenario<FireSet>, "mach_msg"},
     {"watch-fire-second", "to a watched port, and another has fired", make_scenario<FireSecond>, "mach_msg"},
-    {"watch-take", "the first of two that have fired", make_scenario<Take>, "the queues' thread"},
-    {"watch-wait", "until one fires", make_scenario<Wait>, "the queues' thread"},
-    {"watch-knock", "the thread waits", make_scenario<Knock>, "kevent"},
-    {"watch-knocked", "it does not yet", make_scenario<Knocked>, "the queues' thread"},
+    {"watch-take", "the first of two that have fired", make_scenario<Take>, "kevent"},
+    {"watch-wait", "until one fires", make_scenario<Wait>, "kevent"},
+    {"watch-call-off", "one of three that wait", make_scenario<CallOff>, "kevent"},
+    {"watch-timeout", "until time is up", make_scenario<WaitTimesOut>, "kevent"},
     {"watch-lose", "a watched port", make_scenario<Lose>, "mach_port_destroy"},
     {"watch-lose-set", "a watched set", make_scenario<LoseSet>, "mach_port_destroy"},
     {"watch-lose-moving", "a watched receive right in a message", make_scenario<LoseByMoving>, "mach_msg"},
