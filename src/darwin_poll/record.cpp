@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the record of a process, at its first call of poll under Darwin's profiles; a fork's child makes its
+// own.
+#include "darwin_poll/record.hpp"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "darwin_poll/profile.hpp"
+#include "darwin_poll/real.hpp"
+#include "darwin_poll/witness.hpp"
+
+namespace portolan::darwin_poll {
+
+namespace {
+
+pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
+constinit std::atomic<Record*> g_record{nullptr};
+constinit std::atomic<pid_t> g_owner{0};  // whose record this is, or who failed to make one
+bool g_removed_at_exit = false;
+char g_path[PATH_MAX];
+
+// Field 22 of stat, after the program's name in brackets.
+uint64_t start_of_process() {
+  char text[1024] = {};
+  const int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t length = read(fd, text, sizeof text - 1);
+  real().close(fd);
+  const char* at = length > 0 ? strrchr(text, ')') : nullptr;
+  for (int field = 2; at != nullptr && field < 22; field++) at = strchr(at + 1, ' ');
+  return at == nullptr ? 0 : strtoull(at, nullptr, 10);
+}
+
+// Of processes that died without a word.
+void remove_dead(const char* directory) {
+  DIR* list = opendir(directory);
+  if (list == nullptr) return;
+  while (const dirent* entry = readdir(list)) {
+    const int pid = atoi(entry->d_name);
+    if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH) unlinkat(dirfd(list), entry->d_name, 0);
+  }
+  closedir(list);
+}
+
+bool choose_path() {
+  char own[64];
+  const char* directory = secure_getenv(kRecordVariable);
+  g_removed_at_exit = directory == nullptr || directory[0] == 0;
+  if (g_removed_at_exit) {
+    snprintf(own, sizeof own, "/dev/shm/portolan-poll-%u", geteuid());
+    directory = own;
+    if (mkdir(own, 0700) == 0) return snprintf(g_path, sizeof g_path, "%s/%d", own, getpid()) > 0;
+    struct stat status;
+    // Somebody else's directory of that name is none of ours.
+    if (lstat(own, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid()) return false;
+  }
+  return snprintf(g_path, sizeof g_path, "%s/%d", directory, getpid()) < static_cast<int>(sizeof g_path);
+}
+
+Record* make_record() {
+  if (!choose_path()) return nullptr;
+  unlink(g_path);  // of the program that this process was before exec
+  const int fd = open(g_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return nullptr;
+  void* memory = MAP_FAILED;
+  if (posix_fallocate(fd, 0, sizeof(Record)) == 0)
+    memory = mmap(nullptr, sizeof(Record), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  real().close(fd);
+  if (memory == MAP_FAILED) {
+    unlink(g_path);
+    return nullptr;
+  }
+  auto* record = static_cast<Record*>(memory);
+  record->pid = getpid();
+  record->profile = portolan_poll_profile();
+  record->started = start_of_process();
+  std::atomic_thread_fence(std::memory_order_release);
+  record->magic = kRecordMagic;
+  return record;
+}
+
+void remove_at_exit() {
+  if (g_removed_at_exit && g_record.load() != nullptr && g_owner.load() == getpid()) unlink(g_path);
+}
+
+__attribute__((constructor)) void tidy() {
+  if (secure_getenv(kProfileVariable) == nullptr || secure_getenv(kRecordVariable) != nullptr) return;
+  char own[64];
+  snprintf(own, sizeof own, "/dev/shm/portolan-poll-%u", geteuid());
+  remove_dead(own);
+}
+
+__attribute__((destructor)) void leave() { remove_at_exit(); }
+
+}  // namespace
+
+Record* own_record() {
+  const pid_t self = getpid();
+  if (__builtin_expect(g_owner.load(std::memory_order_acquire) == self, 1)) return g_record.load();
+  const int saved = errno;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_mutex_lock(&g_lock);
+  if (g_owner.load() != self) {
+    // A parent's record stays mapped here, unused: its threads' calls went on in it, and ended with the fork.
+    g_record = make_record();
+    g_owner.store(self, std::memory_order_release);
+  }
+  pthread_mutex_unlock(&g_lock);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = saved;
+  return g_record.load();
+}
+
+}  // namespace portolan::darwin_poll
