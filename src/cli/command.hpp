@@ -45,6 +45,7 @@ class Command {
  public:
   virtual ~Command() = default;
   virtual const char* name() const = 0;
+  virtual const char* object() const { return nullptr; }  // a word that has to follow the name
   virtual const char* page() const { return name(); }  // its manual: portolan-<page>
   virtual const char* summary() const = 0;             // half a line for `portolan` and `portolan help`
   virtual const char* question() const = 0;            // the group that it answers
@@ -64,6 +65,7 @@ std::unique_ptr<Command> make_ps();
 std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_fsck();
 std::unique_ptr<Command> make_evict();
+std::unique_ptr<Command> make_doctor();
 std::unique_ptr<Command> make_launchctl();
 std::unique_ptr<Command> make_launchd();
 std::unique_ptr<Command> make_install_unit();

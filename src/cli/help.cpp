@@ -87,8 +87,10 @@ std::string objects_text(const Command& command, const Options& options) {
 std::string options_text(Command& command) {
   Options options;
   command.options(options);
-  std::string text = "portolan " + std::string(command.name()) + ": " + command.summary() + "\n\n";
-  text += "  portolan " + std::string(command.name()) + (options.all().empty() ? "" : " [OPTION]") +
+  const std::string name =
+      std::string(command.name()) + (command.object() == nullptr ? "" : std::string(" ") + command.object());
+  std::string text = "portolan " + name + ": " + command.summary() + "\n\n";
+  text += "  portolan " + name + (options.all().empty() ? "" : " [OPTION]") +
           objects_text(command, options) + "\n\n";
   for (const Option& option : options.all()) {
     const std::string names = option.positional() ? upper(option.names) : option.names;

@@ -30,6 +30,7 @@ Commands all_commands() {
   commands.push_back(make_info());
   commands.push_back(make_fsck());
   commands.push_back(make_evict());
+  commands.push_back(make_doctor());
   return commands;
 }
 
@@ -83,6 +84,17 @@ size_t distance(const std::string& a, const std::string& b) {
   throw Failure{kUsage, "there is no command " + word, near.empty() ? "portolan help" : "portolan " + near};
 }
 
+// `portolan doctor poll`: the second word belongs to the first.
+void take_object(std::vector<std::string>& words, const Command& command, std::string& who) {
+  const bool asks_for_help = !words.empty() && (words[0] == "-h" || words[0] == "--help");
+  if (asks_for_help) return;
+  if (words.empty() || words[0] != command.object())
+    throw Failure{kUsage, words.empty() ? "what for?" : "nothing is known of " + words[0],
+                  who + " " + command.object()};
+  words.erase(words.begin());
+  who += std::string(" ") + command.object();
+}
+
 int dispatch(std::vector<std::string> words, std::string& who, const std::string& own_name) {
   const Commands commands = all_commands();
   if (own_name == "lsmp") words.insert(words.begin(), {"lsmp", "--classic"});
@@ -121,6 +133,7 @@ int dispatch(std::vector<std::string> words, std::string& who, const std::string
   Options options;
   parsed.add_to(options);
   command.options(options);
+  if (command.object() != nullptr) take_object(words, command, who);
   std::vector<std::string> program;
   if (command.takes_program()) {
     const size_t count = options.count(words);

@@ -70,7 +70,7 @@ void supply_values(const std::vector<Option>& options, std::vector<std::string>&
     if (word == "--") return;
     for (const Option& option : options)
       if (option.value_may_lack && option.has_name(word)) {
-        word += "=1";
+        word += "=" + option.value_if_lacking;
         break;
       }
   }

@@ -23,7 +23,8 @@ struct Option {
   std::string description;
   std::optional<double> least, most, above;  // of a number
   std::vector<std::string> choices;          // of a word
-  bool value_may_lack = false;               // a number: 1 then; one that is given needs its `=`
+  bool value_may_lack = false;               // one that is given needs its `=`
+  std::string value_if_lacking;
 
   Option& between(double low, double high) {
     least = low;
@@ -42,8 +43,9 @@ struct Option {
     choices = std::move(words);
     return *this;
   }
-  Option& with_optional_value() {
+  Option& with_optional_value(std::string value_without = "1") {
     value_may_lack = true;
+    value_if_lacking = std::move(value_without);
     return *this;
   }
 
@@ -60,7 +62,7 @@ class Options {
     std::string value = names.substr(std::min(space + 1, names.size()));
     names.resize(space);
     return list_.emplace_back(
-        Option{std::move(names), std::move(value), target, std::move(description), {}, {}, {}, {}, false});
+        Option{std::move(names), std::move(value), target, std::move(description), {}, {}, {}, {}, false, {}});
   }
   const std::vector<Option>& all() const { return list_; }
 

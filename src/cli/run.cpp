@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli/command.hpp"
+#include "cli/darwin_poll.hpp"
 #include "cli/launch.hpp"
 #include "cli/source.hpp"
 #include "cli/terminal.hpp"
@@ -33,6 +34,11 @@ class Run : public Command {
         .add("--evict-stopped SECONDS", &evict_stopped_,
              "let launchd kill tasks that are stopped in the kernel and let others wait for so long; 0: none")
         .between(0, 1e9);
+    options
+        .add("--darwin-poll KIND", &darwin_poll_,
+             "with Darwin's poll and select: that of macOS 10.15 and later, or =old, of those before")
+        .one_of({"new", "old"})
+        .with_optional_value("new");
   }
 
   int run(const Globals& globals, const std::vector<std::string>& program) override {
@@ -43,6 +49,7 @@ class Run : public Command {
     if (sites_) settings.emplace_back("PORTOLAN_SITES", "1");
     if (!guard_.empty()) settings.emplace_back("PORTOLAN_GUARD", guard_);
     if (evict_stopped_) settings.emplace_back("PORTOLAN_EVICT_STOPPED", whole_seconds(*evict_stopped_));
+    if (!darwin_poll_.empty()) add_darwin_poll(settings, program, darwin_poll_ == "old");
     std::optional<PrivateDomain> own;
     if (fresh_) {
       own.emplace("run");
@@ -67,7 +74,7 @@ class Run : public Command {
 
  private:
   bool fresh_ = false, sites_ = false;
-  std::string guard_;
+  std::string guard_, darwin_poll_;
   std::optional<double> evict_stopped_;
 };
 

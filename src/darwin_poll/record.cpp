@@ -53,8 +53,14 @@ void remove_dead(const char* directory) {
   closedir(list);
 }
 
+// Programs that call portolan_darwin_poll() themselves are nobody's patients.
+bool is_wanted() {
+  return secure_getenv(kRecordVariable) != nullptr || secure_getenv(kProfileVariable) != nullptr;
+}
+
 bool choose_path() {
   char own[64];
+  if (!is_wanted()) return false;
   const char* directory = secure_getenv(kRecordVariable);
   g_removed_at_exit = directory == nullptr || directory[0] == 0;
   if (g_removed_at_exit) {
@@ -84,6 +90,7 @@ Record* make_record() {
   auto* record = static_cast<Record*>(memory);
   record->pid = getpid();
   record->profile = portolan_poll_profile();
+  snprintf(record->program, sizeof record->program, "%s", program_invocation_short_name);
   record->started = start_of_process();
   std::atomic_thread_fence(std::memory_order_release);
   record->magic = kRecordMagic;

@@ -49,7 +49,7 @@ struct Loss {
   std::atomic<uint64_t> ended;       // when the call returned; 0: it has not
   std::atomic<int32_t> result;       // of the call
   std::atomic<uint32_t> times;       // that the same was lost in the same place, if no call is asleep for it
-  uint64_t offset;                   // where poll was called: an address in the module below, less its base
+  uint64_t offset;                   // where poll was called: an address as the module below was linked
   AskedEntry entries[kEntriesKept];  // the first of the call
   char module[192];
   char object[64];  // what the descriptor was: "socket:[1234]"
@@ -58,6 +58,7 @@ struct Loss {
 struct Record {
   uint64_t magic;
   int32_t pid, profile;
+  char program[16];
   uint64_t
       started;  // of the process, in ticks since the machine's start: a pid alone may be another's by now
   std::atomic<uint64_t> next;   // the number of the next loss; those before next - kLosses are overwritten

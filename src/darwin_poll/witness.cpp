@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -29,15 +30,16 @@ void copy(char* to, size_t room, const char* from) {
 // Where the call came from, in words that outlive the process.
 void locate(const void* caller, Loss& loss) {
   Dl_info info{};
-  if (dladdr(caller, &info) == 0 || info.dli_fname == nullptr) return;
-  // The program itself goes by the words it was started with.
-  char path[sizeof loss.module] = {};
-  if (strchr(info.dli_fname, '/') == nullptr || info.dli_fname[0] != '/') {
-    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length > 0) path[length] = 0;
+  link_map* map = nullptr;
+  if (dladdr1(caller, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) == 0 || map == nullptr) return;
+  loss.offset = reinterpret_cast<uintptr_t>(caller) - map->l_addr;
+  if (map->l_name != nullptr && map->l_name[0] != 0) {
+    copy(loss.module, sizeof loss.module, map->l_name);
+    return;
   }
-  copy(loss.module, sizeof loss.module, path[0] != 0 ? path : info.dli_fname);
-  loss.offset = reinterpret_cast<uintptr_t>(caller) - reinterpret_cast<uintptr_t>(info.dli_fbase);
+  const ssize_t length =
+      readlink("/proc/self/exe", loss.module, sizeof loss.module - 1);  // the program itself
+  loss.module[length > 0 ? length : 0] = 0;
 }
 
 void name_object(int fd, Loss& loss) {
@@ -72,48 +74,56 @@ Witness::Witness(const struct pollfd* entries, nfds_t count, int timeout, const 
 
 void Witness::spent(nfds_t i, uint32_t bits, int shadow) {
   if (record_ == nullptr) return;
-  const Loss* loss = note(early_ ? kEarly : kSpent, i, bits);
-  if (loss == nullptr || shadow < 0 || early_) return;
+  const uint64_t ticket = note(early_ ? kEarly : kSpent, i, bits);
+  if (shadow < 0 || early_) return;
   epoll_event event{};
   event.events = EPOLLRDHUP | EPOLLONESHOT;
-  event.data.u64 = loss->ticket;
+  event.data.u64 = ticket;
   epoll_ctl(shadow, EPOLL_CTL_ADD, entries_[i].fd, &event);
 }
 
 void Witness::unwatched(nfds_t i) {
-  if (record_ != nullptr && same_as_before(kUnwatched, i) == nullptr) note(kUnwatched, i, 0);
+  if (record_ != nullptr) note(kUnwatched, i, 0);
 }
 
 void Witness::replaced(nfds_t i) {
-  if (record_ != nullptr && same_as_before(kReplaced, i) == nullptr) note(kReplaced, i, 0);
+  if (record_ != nullptr) note(kReplaced, i, 0);
 }
 
-// Loops that ask for the same again and again are one loss.
-Loss* Witness::same_as_before(LossKind kind, nfds_t i) {
+// Loops lose the same again and again: that is one loss, unless a hang-up is at stake. The caller has it to
+// itself.
+Loss* Witness::claim_same(LossKind kind, nfds_t i, const void* caller) {
+  Loss here{};
+  locate(caller, here);
   const uint64_t next = record_->next.load();
   for (uint64_t n = next; n > 0 && n + kLookBack > next; n--) {
     Loss& loss = slot_of(*record_, n);
     if (loss.ticket != n || loss.kind != kind || loss.fd != entries_[i].fd ||
-        loss.events != entries_[i].events)
+        loss.events != entries_[i].events || loss.offset != here.offset || loss.hung_up != 0)
       continue;
-    Loss where{};
-    locate(caller_, where);
-    if (loss.offset != where.offset) continue;
-    loss.times++;
-    return &loss;
+    if (loss.ended.exchange(0) != 0) return &loss;
   }
   return nullptr;
 }
 
-Loss* Witness::note(LossKind kind, nfds_t i, uint32_t bits) {
-  const uint64_t ticket = record_->next.fetch_add(1) + 1;
-  Loss& loss = slot_of(*record_, ticket);
-  loss.ticket = 0;
-  describe(loss, kind, i, bits);
-  loss.ticket = ticket;
-  if (first_ == 0) first_ = ticket;
-  last_ = ticket;
-  return &loss;
+uint64_t Witness::note(LossKind kind, nfds_t i, uint32_t bits) {
+  Loss* loss = claim_same(kind, i, caller_);
+  uint64_t ticket = 0;
+  uint32_t times = 0;
+  if (loss != nullptr) {
+    ticket = loss->ticket;
+    times = loss->times;
+  } else {
+    ticket = record_->next.fetch_add(1) + 1;
+    loss = &slot_of(*record_, ticket);
+  }
+  loss->ticket = 0;
+  describe(*loss, kind, i, bits);
+  loss->times = times + 1;
+  loss->ticket = ticket;
+  if (first_ == 0 || ticket < first_) first_ = ticket;
+  if (ticket > last_) last_ = ticket;
+  return ticket;
 }
 
 void Witness::describe(Loss& loss, LossKind kind, nfds_t i, uint32_t bits) const {
@@ -130,7 +140,6 @@ void Witness::describe(Loss& loss, LossKind kind, nfds_t i, uint32_t bits) const
   loss.hung_up = 0;
   loss.ended = 0;
   loss.result = 0;
-  loss.times = 1;
   loss.offset = 0;
   loss.module[0] = 0;
   for (unsigned k = 0; k < kEntriesKept; k++)
@@ -156,7 +165,8 @@ void Witness::look_at(int shadow) {
 void Witness::ended(int result) {
   if (record_ == nullptr || first_ == 0) return;
   const int tid = static_cast<int>(syscall(SYS_gettid));
-  for (uint64_t ticket = first_; ticket <= last_; ticket++) {
+  const uint64_t oldest = last_ > kLosses ? last_ - kLosses + 1 : 1;
+  for (uint64_t ticket = first_ > oldest ? first_ : oldest; ticket <= last_; ticket++) {
     Loss* loss = mine(ticket);
     if (loss == nullptr || loss->tid != tid || loss->called != called_) continue;
     loss->result = result;

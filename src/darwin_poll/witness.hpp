@@ -24,8 +24,8 @@ class Witness {
   void ended(int result);
 
  private:
-  Loss* note(LossKind kind, nfds_t i, uint32_t bits);
-  Loss* same_as_before(LossKind kind, nfds_t i);
+  uint64_t note(LossKind kind, nfds_t i, uint32_t bits);  // its ticket
+  Loss* claim_same(LossKind kind, nfds_t i, const void* caller);
   void describe(Loss& loss, LossKind kind, nfds_t i, uint32_t bits) const;
   Loss* mine(uint64_t ticket) const;
 
