@@ -48,8 +48,8 @@ std::string seconds_text(uint64_t from, uint64_t to) {
 }
 
 const char* kind_text(const PollLoss& loss) {
-  if (loss.never_watched()) return "never watched";
-  return loss.lost_hang_up() ? "lost hang-up" : "lost subscription";
+  if (loss.lost_hang_up()) return "lost hang-up";
+  return loss.never_watched() ? "never watched" : "lost subscription";
 }
 
 std::string other_end(const PollLoss& loss) {
@@ -71,16 +71,23 @@ const char* fired_text(const PollLoss& loss) {
   return (loss.fired & EPOLLERR) != 0 ? " failed" : " became ready";
 }
 
+// The lines below the guilty one; what follows a time stands in the same column.
+std::string line_at(uint64_t time, const std::string& text) {
+  return "   " + clock_text(time) + "  " + text + "\n";
+}
+constexpr const char* kContinued = "\n                 ";
+
 std::string story(const PollLoss& loss) {
+  std::string text;
   if (loss.kind == darwin_poll::kUnwatched)
-    return "   " + clock_text(loss.lost) + "  events " + poll_bits_text(loss.events) +
-           ": Darwin subscribes only to what is asked for, and would\n" +
-           "                 not tell a hang-up either\n";
-  std::string text = "   " + clock_text(loss.lost) + "  " + other_end(loss) + fired_text(loss) +
-                     ": the one-shot watch fired and was dropped;\n                 " + missing_text(loss) +
-                     ", so poll slept on\n";
-  if (loss.hung_up != 0)
-    text += "   " + clock_text(loss.hung_up) + "  " + other_end(loss) + " hung up: nobody was told\n";
+    text = line_at(loss.lost, "events " + poll_bits_text(loss.events) +
+                                  ": Darwin subscribes only to what is asked for," + kContinued +
+                                  "and tells no hang-up unasked");
+  else
+    text = line_at(loss.lost, other_end(loss) + fired_text(loss) +
+                                  ": the one-shot watch fired and was dropped;" + kContinued +
+                                  missing_text(loss) + ", so poll slept on");
+  if (loss.hung_up != 0) text += line_at(loss.hung_up, other_end(loss) + " hung up: nobody was told");
   return text;
 }
 
@@ -146,7 +153,7 @@ std::string DoctorReport::finding(const Patient& patient, const PollLoss& loss) 
                              (loss.times > 1 ? ", " + plural(loss.times, "time", "times") : "");
   std::string text = patient.record.program + " " + std::to_string(patient.record.pid) + ", thread " +
                      std::to_string(loss.tid) + ": " + poll_call_text(loss);
-  if (loss.kind != darwin_poll::kUnwatched) text += ", " + state_text(loss);
+  if (loss.stuck()) text += ", " + state_text(loss);
   text += "\n" + inked(guilty, Ink::guilty, colours_) + "\n" + story(loss);
   return text + next_text(loss) + "\n\n";
 }
@@ -175,10 +182,7 @@ std::string DoctorReport::summary(const std::vector<Patient>& patients, const st
   for (const Patient& patient : patients) {
     calls += patient.record.calls;
     for (const PollLoss& loss : patient.found) {
-      if (loss.never_watched())
-        never++;
-      else
-        (loss.lost_hang_up() ? hang_ups : blind)++;
+      (loss.lost_hang_up() ? hang_ups : loss.never_watched() ? never : blind)++;
     }
   }
   std::string text = "SUMMARY: " + plural(hang_ups, "lost hang-up", "lost hang-ups") + ", " +

@@ -31,7 +31,7 @@ bool Knotes::open() {
   const bool reads = (all & kReadBits) != 0, writes = (all & kWriteBits) != 0;
   sets_.read = new_set(reads);
   sets_.write = new_set(writes);
-  sets_.shadow = new_set(witness_.wants_shadow() && reads);
+  sets_.shadow = new_set(witness_.wants_shadow());
   active_add(active_);
   return (sets_.read >= 0 || !reads) && (sets_.write >= 0 || !writes);
 }
@@ -52,7 +52,7 @@ void Knotes::attach() {
 void Knotes::attach_one(nfds_t i) {
   const bool reads = (asked(i) & kReadBits) != 0, writes = (asked(i) & kWriteBits) != 0;
   if (!reads && !writes) {
-    witness_.unwatched(i);
+    witness_.unwatched(i, sets_.shadow);
     return;
   }
   state_[i].kind = kind_of(entries_[i].fd);

@@ -75,15 +75,19 @@ Witness::Witness(const struct pollfd* entries, nfds_t count, int timeout, const 
 void Witness::spent(nfds_t i, uint32_t bits, int shadow) {
   if (record_ == nullptr) return;
   const uint64_t ticket = note(early_ ? kEarly : kSpent, i, bits);
-  if (shadow < 0 || early_) return;
+  if (!early_) watch(ticket, i, shadow);
+}
+
+void Witness::unwatched(nfds_t i, int shadow) {
+  if (record_ != nullptr) watch(note(kUnwatched, i, 0), i, shadow);
+}
+
+void Witness::watch(uint64_t ticket, nfds_t i, int shadow) const {
+  if (shadow < 0) return;
   epoll_event event{};
   event.events = EPOLLRDHUP | EPOLLONESHOT;
   event.data.u64 = ticket;
   epoll_ctl(shadow, EPOLL_CTL_ADD, entries_[i].fd, &event);
-}
-
-void Witness::unwatched(nfds_t i) {
-  if (record_ != nullptr) note(kUnwatched, i, 0);
 }
 
 void Witness::replaced(nfds_t i) {

@@ -17,7 +17,7 @@ class Witness {
   bool wants_shadow() const { return record_ != nullptr; }
   // Its knote fired with `bits`, and nothing was told; from now on the set `shadow` watches it.
   void spent(nfds_t i, uint32_t bits, int shadow);
-  void unwatched(nfds_t i);
+  void unwatched(nfds_t i, int shadow);
   void replaced(nfds_t i);
   // Hang-ups of what is in the set.
   void look_at(int shadow);
@@ -25,6 +25,7 @@ class Witness {
 
  private:
   uint64_t note(LossKind kind, nfds_t i, uint32_t bits);  // its ticket
+  void watch(uint64_t ticket, nfds_t i, int shadow) const;
   Loss* claim_same(LossKind kind, nfds_t i, const void* caller);
   void describe(Loss& loss, LossKind kind, nfds_t i, uint32_t bits) const;
   Loss* mine(uint64_t ticket) const;

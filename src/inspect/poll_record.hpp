@@ -33,7 +33,9 @@ struct PollLoss {
   // The call never returned: it sleeps, or its process ended in it.
   bool stuck() const { return ended == 0; }
   bool blind() const { return kind == darwin_poll::kSpent && stuck(); }
-  bool lost_hang_up() const { return blind() && hung_up != 0; }
+  bool lost_hang_up() const {
+    return stuck() && hung_up != 0 && (kind == darwin_poll::kSpent || kind == darwin_poll::kUnwatched);
+  }
   // Asked of nothing that could hang up, it is harmless.
   bool never_watched() const;
 };
