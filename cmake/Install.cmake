@@ -23,8 +23,10 @@ if(TARGET portolan)
       set(PORTOLAN_PC_${dir} "${CMAKE_INSTALL_${dir}}")
     endif()
   endforeach()
-  configure_file(portolan.pc.in ${PROJECT_BINARY_DIR}/portolan.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/portolan.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  foreach(package portolan portolan-darwin-poll)
+    configure_file(${package}.pc.in ${PROJECT_BINARY_DIR}/${package}.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/${package}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  endforeach()
 
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Portolan)
   configure_package_config_file(cmake/PortolanConfig.cmake.in ${PROJECT_BINARY_DIR}/PortolanConfig.cmake

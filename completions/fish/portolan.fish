@@ -15,7 +15,7 @@ function __portolan_labels
     portolan launchctl list 2>/dev/null | awk -F '\t' 'NR > 1 && $3 !~ /[.]anonymous[.]/ { print $3 }'
 end
 
-set -l commands run check ps lsmp trace info fsck evict launchctl launchd install-unit help
+set -l commands run check ps lsmp trace info fsck evict doctor launchctl launchd install-unit help
 set -l verbs load unload submit list print start stop remove kickstart bslist bstree bsexec setenv unsetenv getenv export limit managerpid manageruid managername log help
 complete -c portolan -f
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a run -d "start a program in a domain"
@@ -26,6 +26,7 @@ complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a trace -d 
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a info -d "the domain at a glance"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a fsck -d "check every invariant of the kernel"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a evict -d "kill stopped tasks that others wait for"
+complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a doctor -d "find hang-ups lost to Darwin's poll"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a launchctl -d "load, list, start and stop jobs"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a launchd -d "the domain's launchd, for a supervisor"
 complete -c portolan -n "not __fish_seen_subcommand_from $commands" -a install-unit -d "a systemd user unit"
@@ -43,7 +44,12 @@ complete -c portolan -s w -l wide -d "cut nothing"
 complete -c portolan -s q -l quiet -d "say only what matters"
 complete -c portolan -s v -l verbose -d "say more"
 complete -c portolan -s h -l help -d "the manual page"
-complete -c portolan -n "__fish_seen_subcommand_from run check" -F
+complete -c portolan -n "__fish_seen_subcommand_from run check doctor" -F
+complete -c portolan -n "__fish_seen_subcommand_from run" -l darwin-poll -d "with Darwin's poll; =old: of macOS up to 10.14"
+complete -c portolan -n "__fish_seen_subcommand_from doctor; and not __fish_seen_subcommand_from poll" -a poll
+complete -c portolan -n "__fish_seen_subcommand_from doctor" -s p -l pid -x -a "(__fish_complete_pids)" -d "look at this process"
+complete -c portolan -n "__fish_seen_subcommand_from doctor" -l old -d "with the poll of macOS up to 10.14"
+complete -c portolan -n "__fish_seen_subcommand_from doctor" -l seconds -x -d "end the program after so long"
 complete -c portolan -n "__fish_seen_subcommand_from run" -l fresh -d "in a new domain"
 complete -c portolan -n "__fish_seen_subcommand_from run" -l sites -d "record stacks"
 complete -c portolan -n "__fish_seen_subcommand_from run" -l guard -x -a "auto mprotect off" -d "the memory guard"
@@ -75,4 +81,4 @@ complete -c portolan -n "__fish_seen_subcommand_from trace" -l sites -x -d "reco
 complete -c portolan -n "__fish_seen_subcommand_from trace" -l with -x -a "(__portolan_tasks)"
 complete -c portolan -n "__fish_seen_subcommand_from trace" -l names -d "pairs of names"
 complete -c portolan -n "__fish_seen_subcommand_from ps" -l sort -x -a "pid program names send recv once dead urefs queued msgs growth"
-complete -c portolan -n "__fish_seen_subcommand_from help" -a "run check ps lsmp trace info fsck evict leaks codes divergences"
+complete -c portolan -n "__fish_seen_subcommand_from help" -a "run check ps lsmp trace info fsck evict doctor leaks codes divergences"

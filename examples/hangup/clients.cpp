@@ -108,16 +108,19 @@ class Daemon {
   const int session = socket(AF_UNIX, SOCK_STREAM, 0);
   char byte = '?';
   if (connect(session, reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0 ||
-      read(session, &byte, 1) != 1 || write(session, "?", 1) != 1 || read(session, &byte, 1) != 1)
+      read(session, &byte, 1) != 1 || write(session, "?", 1) != 1 || read(session, &byte, 1) != 1) {
     std::perror("hangup: a client");
+    _exit(1);
+  }
   kill(getpid(), SIGKILL);
   _exit(1);
 }
 
-void start_client(const Daemon& daemon) {
+pid_t start_client(const std::string& path) {
   const pid_t pid = fork();
   if (pid < 0) fail("fork");
-  if (pid == 0) live_and_die(daemon.socket());
+  if (pid == 0) live_and_die(path);
+  return pid;
 }
 
 void count(const std::string& line, Tally& tally) {
@@ -144,11 +147,19 @@ Tally measure(const Setting& setting) {
   int started = 0;
   while (tally.runs() < setting.runs) {
     for (; started < setting.runs && started - tally.runs() < setting.at_once; started++)
-      start_client(daemon);
+      start_client(daemon.socket());
     count(daemon.line(), tally);
     while (waitpid(-1, nullptr, WNOHANG) > 0) {
     }
     show_progress(setting, tally);
   }
   return tally;
+}
+
+void visit(const std::string& socket, int runs) {
+  for (int run = 0; run < runs; run++) {
+    int status = 0;
+    waitpid(start_client(socket), &status, 0);
+    if (!WIFSIGNALED(status)) throw std::runtime_error("a client was not served");
+  }
 }

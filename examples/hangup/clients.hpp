@@ -21,3 +21,6 @@ struct Tally {
 
 // Starts a daemon, lets `runs` clients die, and counts how their sessions end. Throws std::runtime_error.
 Tally measure(const Setting& setting);
+
+// Lets clients of a daemon that runs already die, one after the other.
+void visit(const std::string& socket, int runs);

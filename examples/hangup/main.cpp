@@ -2,6 +2,7 @@
 // Does a daemon notice that its client has died? Clients write a byte and die, run after run, and each
 // session says whether its monitor saw it.
 //   hangup [--profile NAME] [--descriptors 1|2] [--runs N] [--limit MS] [--at-once N] [--late]
+//   hangup --visit SOCKET [--runs N]    only the clients, of a daemon that runs already
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -16,6 +17,7 @@ struct Options {
   Setting setting;
   std::vector<std::string> profiles = {"host", "darwin", "darwin-old", "kqueue"};
   std::vector<int> descriptors = {1, 2};
+  std::string visited;
 };
 
 bool is_profile(const std::string& word) {
@@ -30,6 +32,8 @@ bool parse(int argc, char** argv, Options& options) {
     if (word == "--late") {
       options.setting.late = true;
       i--;
+    } else if (word == "--visit" && !value.empty()) {
+      options.visited = value;
     } else if (word == "--profile" && is_profile(value)) {
       options.profiles = {value};
     } else if (word == "--descriptors" && (number == 1 || number == 2)) {
@@ -54,11 +58,16 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: hangup [--profile host|darwin|darwin-old|kqueue] [--descriptors 1|2] [--runs N]\n"
-                 "              [--limit MS] [--at-once N] [--late]\n");
+                 "              [--limit MS] [--at-once N] [--late]\n"
+                 "       hangup --visit SOCKET [--runs N]\n");
     return 2;
   }
-  std::printf("%-12s %11s %6s %6s %6s %7s\n", "profile", "descriptors", "runs", "seen", "lost", "early");
   try {
+    if (!options.visited.empty()) {
+      visit(options.visited, options.setting.runs);
+      return 0;
+    }
+    std::printf("%-12s %11s %6s %6s %6s %7s\n", "profile", "descriptors", "runs", "seen", "lost", "early");
     for (const std::string& profile : options.profiles)
       for (const int descriptors : options.descriptors) {
         Setting setting = options.setting;
