@@ -174,8 +174,7 @@ int poll_from(pollfd* entries, nfds_t count, int timeout, portolan_poll_profile_
 }
 
 int ppoll_from(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* signals,
-               const void* caller) {
-  const portolan_poll_profile_t profile = portolan_poll_profile();
+               portolan_poll_profile_t profile, const void* caller) {
   if (profile == PORTOLAN_POLL_HOST) return real().ppoll(entries, count, timeout, signals);
   if (timeout != nullptr && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= kSecond))
     return failure(EINVAL);

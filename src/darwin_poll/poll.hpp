@@ -16,8 +16,8 @@ struct Wait {
 int poll(struct pollfd* entries, nfds_t count, const Wait& wait, bool old, const void* caller);
 int poll_from(struct pollfd* entries, nfds_t count, int timeout, portolan_poll_profile_t profile,
               const void* caller);
-// Darwin has no ppoll: what poll does, with the signals. Of the process's profile.
+// Darwin has no ppoll: what poll does, with the signals.
 int ppoll_from(struct pollfd* entries, nfds_t count, const struct timespec* timeout, const sigset_t* signals,
-               const void* caller);
+               portolan_poll_profile_t profile, const void* caller);
 
 }  // namespace portolan::darwin_poll

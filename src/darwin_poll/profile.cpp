@@ -16,7 +16,8 @@ constinit std::atomic<int> g_profile{PORTOLAN_POLL_HOST};
 // What the program sets before constructors have run is overwritten; nobody does that.
 __attribute__((constructor)) void read_environment() {
   const char* word = secure_getenv(kProfileVariable);
-  if (word == nullptr) return;
+  // A task that has Darwin's poll may be the one that starts launchd, which wants Linux's.
+  if (word == nullptr || strcmp(program_invocation_short_name, "portolan-launchd") == 0) return;
   if (strcmp(word, "darwin") == 0) g_profile = PORTOLAN_POLL_DARWIN;
   if (strcmp(word, "darwin-old") == 0) g_profile = PORTOLAN_POLL_DARWIN_OLD;
 }
