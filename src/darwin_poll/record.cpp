@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,9 +23,9 @@ namespace portolan::darwin_poll {
 
 namespace {
 
-pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 constinit std::atomic<Record*> g_record{nullptr};
-constinit std::atomic<pid_t> g_owner{0};  // whose record this is, or who failed to make one
+constinit std::atomic<pid_t> g_claimed{0};  // who makes it, or has
+constinit std::atomic<pid_t> g_owner{0};    // whose record this is, or who failed to make one
 bool g_removed_at_exit = false;
 char g_path[PATH_MAX];
 
@@ -92,8 +91,7 @@ Record* make_record() {
   record->profile = portolan_poll_profile();
   snprintf(record->program, sizeof record->program, "%s", program_invocation_short_name);
   record->started = start_of_process();
-  std::atomic_thread_fence(std::memory_order_release);
-  record->magic = kRecordMagic;
+  record->magic.store(kRecordMagic, std::memory_order_release);
   return record;
 }
 
@@ -112,22 +110,17 @@ __attribute__((destructor)) void leave() { remove_at_exit(); }
 
 }  // namespace
 
+// Who comes while another thread makes the record goes without: nobody waits here, and no fork finds a lock
+// held. A fork's child has another pid, and makes its own; its parent's stays mapped in it, unused.
 Record* own_record() {
   const pid_t self = getpid();
   if (__builtin_expect(g_owner.load(std::memory_order_acquire) == self, 1)) return g_record.load();
+  pid_t before = g_claimed.load();
+  if (before == self || !g_claimed.compare_exchange_strong(before, self)) return nullptr;
   const int saved = errno;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_mutex_lock(&g_lock);
-  if (g_owner.load() != self) {
-    // A parent's record stays mapped here, unused: its threads' calls went on in it, and ended with the fork.
-    g_record = make_record();
-    g_owner.store(self, std::memory_order_release);
-  }
-  pthread_mutex_unlock(&g_lock);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  g_record = make_record();
   errno = saved;
+  g_owner.store(self, std::memory_order_release);
   return g_record.load();
 }
 

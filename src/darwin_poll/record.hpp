@@ -56,7 +56,7 @@ struct Loss {
 };
 
 struct Record {
-  uint64_t magic;
+  std::atomic<uint64_t> magic;  // last of all at its birth
   int32_t pid, profile;
   char program[16];
   uint64_t
