@@ -84,7 +84,7 @@ class Doctor : public Command {
                     "portolan doctor poll PROGRAM, or portolan doctor poll -p PID"};
     json_ = globals.json;
     DoctorReport report(colours_on(STDERR_FILENO), globals.quiet);
-    return pid_ ? look_at(report, static_cast<int>(*pid_)) : run_program(report, program);
+    return pid_ ? look_at(report, static_cast<int>(*pid_)) : run_program(globals, report, program);
   }
 
  private:
@@ -101,9 +101,10 @@ class Doctor : public Command {
     return tell(report, patients, patients.empty() ? "it has not polled yet" : "", nullptr, show_text);
   }
 
-  int run_program(DoctorReport& report, const std::vector<std::string>& program) {
+  int run_program(const Globals& globals, DoctorReport& report, const std::vector<std::string>& program) {
     const Ward ward;
     Environment settings = {{darwin_poll::kRecordVariable, ward.path()}};
+    if (globals.domain) settings.emplace_back("PORTOLAN_DOMAIN", *globals.domain);
     add_darwin_poll(settings, program, old_);
     Child child(program, settings);
     const double begun = seconds_now();
@@ -117,7 +118,7 @@ class Doctor : public Command {
     });
     const std::vector<Patient> patients = ward.patients();
     std::string words = base_name(program[0]) + " " + ending.text();
-    if (patients.empty()) words += "; it never called poll, or closed its own copy of it";
+    if (patients.empty()) words += "; it never called poll";
     return tell(report, patients, words, &ending, say);
   }
 

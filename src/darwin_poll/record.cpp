@@ -41,13 +41,22 @@ uint64_t start_of_process() {
   return at == nullptr ? 0 : strtoull(at, nullptr, 10);
 }
 
-// Of processes that died without a word.
+// Somebody else's directory of that name is none of ours.
+bool is_ours(const struct stat& status) { return S_ISDIR(status.st_mode) && status.st_uid == geteuid(); }
+
+// The records of processes that died without a word.
 void remove_dead(const char* directory) {
-  DIR* list = opendir(directory);
-  if (list == nullptr) return;
+  const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return;
+  struct stat status;
+  DIR* list = fstat(fd, &status) == 0 && is_ours(status) ? fdopendir(fd) : nullptr;
+  if (list == nullptr) {
+    real().close(fd);
+    return;
+  }
   while (const dirent* entry = readdir(list)) {
     const int pid = atoi(entry->d_name);
-    if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH) unlinkat(dirfd(list), entry->d_name, 0);
+    if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH) unlinkat(fd, entry->d_name, 0);
   }
   closedir(list);
 }
@@ -67,8 +76,7 @@ bool choose_path() {
     directory = own;
     if (mkdir(own, 0700) == 0) return snprintf(g_path, sizeof g_path, "%s/%d", own, getpid()) > 0;
     struct stat status;
-    // Somebody else's directory of that name is none of ours.
-    if (lstat(own, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid()) return false;
+    if (lstat(own, &status) != 0 || !is_ours(status)) return false;
   }
   return snprintf(g_path, sizeof g_path, "%s/%d", directory, getpid()) < static_cast<int>(sizeof g_path);
 }
