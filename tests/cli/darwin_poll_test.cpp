@@ -242,6 +242,15 @@ TEST_F(Hangup, LinuxAndQueuesSeeAll) {
     }
 }
 
+// Portolan's own library is made for Linux's poll, and has it in a program that has Darwin's.
+TEST_F(Hangup, QueuesSeeAllUnderDarwinsPollToo) {
+  const Result result =
+      portolan("run --darwin-poll " + std::string(PORTOLAN_EXAMPLES_DIR) +
+               "/hangup --profile kqueue --descriptors 2 --runs 20 --late --limit " + kEver);
+  EXPECT_EQ(0, result.status) << result.err;
+  EXPECT_NE(std::string::npos, result.out.find("20     20      0       0")) << result.out;
+}
+
 TEST_F(Hangup, DarwinLosesThem) {
   for (const Row& row : measure("darwin", "--runs 50 --late --limit 300 --at-once 10")) {
     EXPECT_GT(row.lost, 0);
