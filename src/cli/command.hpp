@@ -46,9 +46,9 @@ class Command {
   virtual ~Command() = default;
   virtual const char* name() const = 0;
   virtual const char* object() const { return nullptr; }  // a word that has to follow the name
-  virtual const char* page() const { return name(); }  // its manual: portolan-<page>
-  virtual const char* summary() const = 0;             // half a line for `portolan` and `portolan help`
-  virtual const char* question() const = 0;            // the group that it answers
+  virtual const char* page() const { return name(); }     // its manual: portolan-<page>
+  virtual const char* summary() const = 0;                // half a line for `portolan` and `portolan help`
+  virtual const char* question() const = 0;               // the group that it answers
   virtual void options(Options&) {}
   // `program`: what follows the options of run, check and launchctl.
   virtual int run(const Globals& globals, const std::vector<std::string>& program) = 0;

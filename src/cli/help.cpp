@@ -90,8 +90,8 @@ std::string options_text(Command& command) {
   const std::string name =
       std::string(command.name()) + (command.object() == nullptr ? "" : std::string(" ") + command.object());
   std::string text = "portolan " + name + ": " + command.summary() + "\n\n";
-  text += "  portolan " + name + (options.all().empty() ? "" : " [OPTION]") +
-          objects_text(command, options) + "\n\n";
+  text += "  portolan " + name + (options.all().empty() ? "" : " [OPTION]") + objects_text(command, options) +
+          "\n\n";
   for (const Option& option : options.all()) {
     const std::string names = option.positional() ? upper(option.names) : option.names;
     std::string line = "  " + names + (option.value.empty() ? "" : " " + option.value);

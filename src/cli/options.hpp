@@ -61,8 +61,8 @@ class Options {
     const size_t space = std::min(names.find(' '), names.size());
     std::string value = names.substr(std::min(space + 1, names.size()));
     names.resize(space);
-    return list_.emplace_back(
-        Option{std::move(names), std::move(value), target, std::move(description), {}, {}, {}, {}, false, {}});
+    return list_.emplace_back(Option{
+        std::move(names), std::move(value), target, std::move(description), {}, {}, {}, {}, false, {}});
   }
   const std::vector<Option>& all() const { return list_; }
 

@@ -19,7 +19,7 @@ __attribute__((constructor)) void find_early() { real(); }
 
 // Storing a pointer twice does no harm; the last one is stored last.
 const Real& real() {
-  static constinit Real found;
+  static constinit Real found{};
   if (__builtin_expect(__atomic_load_n(&found.dup3, __ATOMIC_ACQUIRE) != nullptr, 1)) return found;
   find(found.poll, "poll");
   find(found.ppoll, "ppoll");

@@ -96,10 +96,12 @@ launchd::Variables inherited_variables() {
     const std::string text = *entry;
     const size_t equals = text.find('=');
     if (equals == std::string::npos) continue;
-    // What the supervisor tells this process is not for its jobs, nor which poll the task has that started it.
+    // What the supervisor tells this process is not for its jobs, nor which poll the task has that started
+    // it.
     const std::string name = text.substr(0, equals);
     if (name == "NOTIFY_SOCKET" || name == "INVOCATION_ID" || name == "JOURNAL_STREAM" || name == "MAINPID" ||
-        name.rfind("PORTOLAN_DARWIN_POLL", 0) == 0 || name.rfind("LISTEN_", 0) == 0 || name.rfind("WATCHDOG_", 0) == 0)
+        name.rfind("PORTOLAN_DARWIN_POLL", 0) == 0 || name.rfind("LISTEN_", 0) == 0 ||
+        name.rfind("WATCHDOG_", 0) == 0)
       continue;
     variables.emplace_back(name, text.substr(equals + 1));
   }
