@@ -2,8 +2,8 @@
 // What happened, for `portolan doctor poll`: a file for each process that polled under Darwin's profiles, in
 // memory that the doctor maps as well. It holds the last kLosses times that a subscription was used up, or
 // never made, and nothing was reported. Written without locks by the threads that poll; a reader copies a
-// loss and looks at its ticket before and after. A process that dies leaves its file; the next one, or the
-// doctor, removes it.
+// loss and looks at its version before and after. A process that is killed leaves its file; the next one that
+// has Darwin's poll removes it.
 #pragma once
 
 #include <stdint.h>
@@ -34,8 +34,9 @@ struct AskedEntry {
 };
 
 struct Loss {
-  std::atomic<uint64_t> ticket;  // its number + 1; 0 while it is written
-  uint32_t kind;                 // LossKind
+  std::atomic<uint64_t> version;  // odd while it is written
+  std::atomic<uint64_t> ticket;   // its number + 1; a loss that happens again and again keeps it
+  uint32_t kind;                  // LossKind
   int32_t tid;
   int32_t fd;
   int16_t events;  // that were asked for

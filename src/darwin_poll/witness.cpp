@@ -121,10 +121,12 @@ uint64_t Witness::note(LossKind kind, nfds_t i, uint32_t bits) {
     ticket = record_->next.fetch_add(1) + 1;
     loss = &slot_of(*record_, ticket);
   }
+  loss->version++;
   loss->ticket = 0;
   describe(*loss, kind, i, bits);
   loss->times = times + 1;
   loss->ticket = ticket;
+  loss->version++;
   if (first_ == 0 || ticket < first_) first_ = ticket;
   if (ticket > last_) last_ = ticket;
   return ticket;

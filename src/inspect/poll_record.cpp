@@ -78,8 +78,9 @@ std::string text_of(const char* bytes, size_t room) { return {bytes, ::strnlen(b
 
 // False: it is written just now, or was overwritten meanwhile.
 bool copy_loss(const Loss& from, PollLoss& to) {
-  to.ticket = from.ticket.load(std::memory_order_acquire);
-  if (to.ticket == 0) return false;
+  const uint64_t version = from.version.load(std::memory_order_acquire);
+  to.ticket = from.ticket;
+  if (version % 2 != 0 || to.ticket == 0) return false;
   to.kind = static_cast<darwin_poll::LossKind>(from.kind);
   to.tid = from.tid;
   to.fd = from.fd;
@@ -100,7 +101,7 @@ bool copy_loss(const Loss& from, PollLoss& to) {
   for (unsigned i = 0; i < darwin_poll::kEntriesKept && i < to.count; i++)
     to.entries.push_back({from.entries[i].fd, from.entries[i].events});
   std::atomic_thread_fence(std::memory_order_acquire);
-  return from.ticket.load(std::memory_order_relaxed) == to.ticket;
+  return from.version.load(std::memory_order_relaxed) == version;
 }
 
 std::string variable_of(const std::string& environment, const std::string& name) {
