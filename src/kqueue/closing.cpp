@@ -39,7 +39,7 @@ void find(Function& function, const char* name) {
 
 // Storing a pointer twice does no harm.
 const Real& real() {
-  static constinit Real found;
+  static constinit Real found{};
   if (__builtin_expect(found.dup3 != nullptr, 1)) return found;
   find(found.close, "close");
   find(found.close_range, "close_range");
