@@ -8,6 +8,7 @@
 #include <portolan/bootstrap.hpp>
 #include <portolan/call.hpp>
 #include <portolan/failure.hpp>
+#include <portolan/hangup_monitor.hpp>
 #include <portolan/memory.hpp>
 #include <portolan/message.hpp>
 #include <portolan/notify.hpp>

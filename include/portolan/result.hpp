@@ -5,11 +5,13 @@
 #ifndef PORTOLAN_RESULT_HPP_
 #define PORTOLAN_RESULT_HPP_
 
+#include <mach/error.h>
 #include <mach/mach_error.h>
 #include <mach/message.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -25,8 +27,11 @@ class error {
   // As the call returned it: codes of messages may carry bits of MACH_MSG_MASK.
   constexpr kern_return_t code() const noexcept { return code_; }
   constexpr const char* call() const noexcept { return call_; }
-  // mach_error_string: never null, not to be freed.
-  const char* text() const noexcept { return mach_error_string(code_); }
+  // mach_error_string, or strerror of a unix_err: never null, not to be freed.
+  const char* text() const noexcept {
+    const bool is_errno = (code_ & (system_emask | sub_emask)) == unix_err(0);
+    return is_errno ? std::strerror(err_get_code(code_)) : mach_error_string(code_);
+  }
 
   // Codes compare without the bits of MACH_MSG_MASK.
   friend constexpr bool operator==(const error& failed, kern_return_t code) noexcept {

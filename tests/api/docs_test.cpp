@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The examples of docs/api.md, compiled as they stand there (doc_examples.sh) and run.
+#include <sys/socket.h>
+
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -105,6 +108,18 @@ TEST_F(Docs, Notifications) {
   EXPECT_TRUE(outlives(to, 1ms));
   port.reset();
   EXPECT_FALSE(outlives(to, kPatience));
+}
+
+TEST_F(Docs, HangUps) {
+  int ends[2];
+  ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+  ASSERT_EQ(1, write(ends[1], "x", 1));
+  close(ends[1]);
+  std::atomic<bool> interrupted{false};
+  EXPECT_TRUE(answers_or_leaves(ends[0], interrupted));
+  close(ends[0]);
+  interrupted = false;
+  EXPECT_FALSE(answers_or_leaves(-1, interrupted));
 }
 
 TEST_F(Docs, Namespaces) {
