@@ -15,9 +15,11 @@
 #include <portolan/part.hpp>
 #include <portolan/payload.hpp>
 #include <portolan/receive.hpp>
+#include <portolan/received_message.hpp>
 #include <portolan/reply.hpp>
 #include <portolan/result.hpp>
 #include <portolan/right.hpp>
+#include <portolan/run_loop.hpp>
 #include <portolan/send.hpp>
 #include <portolan/service.hpp>
 #include <portolan/timeout.hpp>

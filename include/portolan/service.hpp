@@ -16,9 +16,11 @@
 #define PORTOLAN_SERVICE_HPP_
 
 #include <mach/mach.h>
+#include <portolan/listener.hpp>
 #include <portolan/message.hpp>
 #include <portolan/notify.hpp>
 #include <portolan/receive.hpp>
+#include <portolan/received_message.hpp>
 #include <portolan/reply.hpp>
 #include <portolan/result.hpp>
 #include <portolan/right.hpp>
@@ -183,47 +185,6 @@ class message_handler : public any_handler {
   F handler_;
 };
 
-// One that is called with something; kept without its type.
-template <class... Arguments>
-class listener {
- public:
-  template <class F>
-  void set(F handler) {
-    call_ = std::make_unique<model<F>>(std::move(handler));
-  }
-  template <class... Given>
-  void operator()(Given&&... given) const {
-    if (call_ != nullptr) call_->call(std::forward<Given>(given)...);
-  }
-
- private:
-  struct base {
-    virtual ~base() = default;
-    virtual void call(Arguments... arguments) = 0;
-  };
-  template <class F>
-  struct model : base {
-    explicit model(F handler) : handler_(std::move(handler)) {}
-    void call(Arguments... arguments) override { handler_(std::forward<Arguments>(arguments)...); }
-    F handler_;
-  };
-  std::unique_ptr<base> call_;
-};
-
-// Room for a message whose size is known at run time only, and its trailer.
-class heap_room {
- public:
-  explicit heap_room(std::size_t message)
-      : count_((message + MAX_TRAILER_SIZE) / sizeof(unit) + 1), units_(new unit[count_]) {}
-  std::byte* bytes() noexcept { return reinterpret_cast<std::byte*>(units_.get()); }
-  std::size_t size() const noexcept { return count_ * sizeof(unit); }
-
- private:
-  using unit = std::max_align_t;
-  std::size_t count_;
-  std::unique_ptr<unit[]> units_;
-};
-
 // Gives up the right of a request for a notification that another has replaced.
 inline result<void> forget(const result<send_once_right>& previous) noexcept {
   if (!previous) return previous.error();
@@ -354,6 +315,11 @@ class service {
     }
     return {};
   }
+
+  // For who lets a run loop, or a kernel queue, watch for its messages: the name of the set that they arrive
+  // at, which stays the service's. MACH_PORT_NULL if it could not be set up.
+  mach_port_t arrivals() const noexcept { return set_.get(); }
+  bool stopped() const noexcept { return stopped_.load(); }
 
   // Handles one message, if one comes so soon; false if none came.
   result<bool> run_once(timeout longest = forever) {
