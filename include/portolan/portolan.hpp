@@ -7,10 +7,13 @@
 
 #include <portolan/bootstrap.hpp>
 #include <portolan/call.hpp>
+#include <portolan/death_source.hpp>
 #include <portolan/failure.hpp>
 #include <portolan/hangup_monitor.hpp>
+#include <portolan/mach_port_source.hpp>
 #include <portolan/memory.hpp>
 #include <portolan/message.hpp>
+#include <portolan/message_port.hpp>
 #include <portolan/notify.hpp>
 #include <portolan/part.hpp>
 #include <portolan/payload.hpp>

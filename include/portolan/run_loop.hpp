@@ -592,6 +592,14 @@ class run_loop {
     return receive_from(ports.get(), std::move(handler), std::move(gone));
   }
 
+  // f() in each turn while messages wait at a port, which f receives itself, and when the right has gone.
+  template <class F>
+  result<loop_source> on_arrival(const receive_right& port, F handler) {
+    if (port.get() == MACH_PORT_NULL)
+      detail::misuse("messages are waited for at a right that was moved away, or never was");
+    return add_event(std::move(handler), count_of, detail::queue_change(port.get(), EVFILT_MACHPORT, 0));
+  }
+
   // Handles a service's messages in this loop instead of service::run(): everything that it is told and
   // answers is as there. It has to live longer than the source. ended(const result<void>&), or ended(), is
   // called once the service was stopped, or with the error that stopped it.
