@@ -2,8 +2,10 @@
 // The examples that are written on the C++ API: they do what they say, and leak nothing under `portolan
 // check`.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <regex>
 
 #include "process/user_harness.hpp"
@@ -21,7 +23,8 @@ Program checked(const Domain* domain, const std::string& command) {
 class UserApiExamples : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"echo_server", "echo_client", "log_flood", "namespaces"}) {
+    for (const char* name :
+         {"echo_server", "echo_client", "log_flood", "namespaces", "ticker", "ticker_client"}) {
       if (access(example(name).c_str(), X_OK) != 0) GTEST_SKIP() << name << " is not built";
     }
   }
@@ -80,6 +83,49 @@ TEST_F(UserApiExamples, TheFloodLeaksNothing) {
   Program flood = checked(nullptr, example("log_flood") + " bounded 200");
   const std::string text = flood.rest();
   EXPECT_EQ(0, flood.wait()) << text;
+  EXPECT_EQ(std::string::npos, text.find("LEAK ")) << text;
+}
+
+// Nobody says how fast: only that it ticks, and no longer when the next tick is an hour away.
+TEST_F(UserApiExamples, TheTickerTicksAnswersAndEndsInOrder) {
+  const Domain domain;
+  Program ticker(domain, example("ticker"), {"5"});
+  const auto ask = [&](const std::vector<std::string>& arguments) {
+    Program client(domain, example("ticker_client"), arguments);
+    const std::string text = client.rest();
+    EXPECT_EQ(0, client.wait()) << text;
+    int ticks = -1;
+    sscanf(text.c_str(), "client: %d ticks", &ticks);
+    return ticks;
+  };
+  const int before = ask({});
+  int questions = 1;
+  for (int now = before; now == before && questions < 1000; questions++) {
+    usleep(5000);
+    now = ask({});
+  }
+  ask({"3600000"});  // an hour
+  const int now = ask({});
+  EXPECT_GT(now, 0);
+  EXPECT_EQ(now, ask({}));
+  questions += 2;
+  Program waiting(domain, example("ticker_client"), {"--until-gone"});
+  EXPECT_EQ("client: waiting", waiting.line());
+  kill(ticker.pid(), SIGTERM);
+  EXPECT_EQ("ticker: " + std::to_string(questions) + " questions answered", ticker.line());
+  EXPECT_EQ(0, ticker.wait());
+  EXPECT_EQ("client: it has gone", waiting.line());
+  EXPECT_EQ(0, waiting.wait());
+}
+
+TEST_F(UserApiExamples, TheTickerReadsLinesAndLeaksNothing) {
+  Program both =
+      checked(nullptr, "/bin/sh -c '(" + example("ticker_client") + " 10 && " + example("ticker_client") +
+                           " && echo ticks && echo quit) | " + example("ticker") + " 3600000'");
+  const std::string text = both.rest();
+  EXPECT_EQ(0, both.wait()) << text;
+  EXPECT_NE(std::string::npos, text.find(" ticks")) << text;
+  EXPECT_NE(std::string::npos, text.find("ticker: 1 questions answered")) << text;
   EXPECT_EQ(std::string::npos, text.find("LEAK ")) << text;
 }
 
