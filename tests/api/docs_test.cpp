@@ -110,6 +110,46 @@ TEST_F(Docs, Notifications) {
   EXPECT_FALSE(outlives(to, kPatience));
 }
 
+TEST_F(Docs, RunLoops) {
+  receive_right port = receive_right::allocate().value();
+  const send_right to = port.make_send().value();
+  service echo(std::move(port));
+  echo.on([](say& request) { return said{request.payload}; });
+  int control[2];
+  ASSERT_EQ(0, pipe(control));
+  run_loop loop;
+  std::thread client([&] {
+    EXPECT_STREQ("x", call<said>(to, say{{"x"}}, kPatience)->payload.text);
+    close(control[1]);
+  });
+  serve_until_told(loop, echo, control[0]);
+  client.join();
+  close(control[0]);
+  EXPECT_EQ(42, computed_elsewhere(loop));
+
+  const receive_right listener = receive_right::allocate().value();
+  const auto listening = listen(loop, listener);
+  ASSERT_TRUE(send(listener, quit_loop{}));
+  std::thread asker([&] {
+    EXPECT_STREQ("y", call<said>(listener.make_send().value(), say{{"y"}}, kPatience)->payload.text);
+    loop.stop();
+  });
+  EXPECT_TRUE(loop.run());
+  asker.join();
+}
+
+TEST_F(Docs, MessagePorts) {
+  const std::string name = service_name();
+  run_loop loop;
+  const auto local = greeter(loop, name.c_str());
+  std::thread client([&] {
+    EXPECT_EQ("Hello, world", greeting(name.c_str()));
+    loop.stop();
+  });
+  EXPECT_TRUE(loop.run());
+  client.join();
+}
+
 TEST_F(Docs, HangUps) {
   int ends[2];
   ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
