@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A kernel queue as an object, for what is built on one: hangup_monitor.hpp and run_loop.hpp. A child of fork
-// does not have it, and leaves its number alone.
+// does not have it, and leaves its number alone: EBADF.
 #ifndef PORTOLAN_KERNEL_QUEUE_HPP_
 #define PORTOLAN_KERNEL_QUEUE_HPP_
 
@@ -46,12 +46,14 @@ class kernel_queue {
 
   // One change: nothing is waited for.
   result<void> apply(const struct kevent64_s& change) const noexcept {
+    if (!is_here()) return unix_failure(EBADF, "kevent64");
     if (::kevent64(fd_, &change, 1, nullptr, 0, 0, nullptr) < 0) return unix_failure(errno, "kevent64");
     return {};
   }
 
   // How many events were written; 0 after the timeout, and when a signal came. Null: waits for ever.
   result<int> wait(struct kevent64_s* events, int room, const struct timespec* longest) const noexcept {
+    if (!is_here()) return unix_failure(EBADF, "kevent64");
     const int found = ::kevent64(fd_, nullptr, 0, events, room, 0, longest);
     if (found < 0 && errno != EINTR) return unix_failure(errno, "kevent64");
     return found < 0 ? 0 : found;

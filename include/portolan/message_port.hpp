@@ -275,7 +275,8 @@ class [[nodiscard]] remote_message_port {
   // port. Fails as death_source::watch does, and with MACH_SEND_INVALID_DEST if it is invalid.
   template <class G>
   result<void> watch(run_loop& loop, G on_invalid) {
-    if (!state_->right) return error(MACH_SEND_INVALID_DEST, "remote_message_port::watch");
+    if (state_ == nullptr || !state_->right)
+      return error(MACH_SEND_INVALID_DEST, "remote_message_port::watch");
     state_->death.cancel();
     result<death_source> watched =
         death_source::watch(loop, state_->right, [at = state_.get()] { at->invalidate(); });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mach in C++20: rights that cannot leak, messages whose types are checked, requests that are answered.
-// docs/api.md explains it. Needs the calls of <mach/mach.h> and <servers/bootstrap.h>, and neither exceptions
-// nor RTTI.
+// docs/api.md explains it. Needs the calls of <mach/mach.h>, <servers/bootstrap.h> and <sys/event.h>, and
+// neither exceptions nor RTTI.
 #ifndef PORTOLAN_PORTOLAN_HPP_
 #define PORTOLAN_PORTOLAN_HPP_
 

@@ -128,7 +128,7 @@ class loop_core {
     node->cancelled = true;
     std::erase(idle_, id);
     // One that has happened for the only time, or whose object is gone, is not there any more.
-    if (node->knote.filter != 0 && queue_.is_here())
+    if (node->knote.filter != 0)
       static_cast<void>(queue_.apply(
           queue_change(node->knote.ident, node->knote.filter, EV_DELETE | EV_UDATA_SPECIFIC, 0, 0, id)));
   }
@@ -149,7 +149,7 @@ class loop_core {
 
   // The end of the loop: handlers, and what was to be performed, are destroyed. They may hold sources.
   void close() noexcept {
-    if (runner_.load() != nullptr) misuse("a run loop is destroyed while it runs");
+    if (runner_.load() != nullptr && queue_.is_here()) misuse("a run loop is destroyed while it runs");
     while (!nodes_.empty()) cancel(nodes_.begin()->first);
     std::deque<listener<>> tasks;
     const std::lock_guard<std::mutex> guard(lock_);

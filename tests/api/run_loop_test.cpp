@@ -704,6 +704,7 @@ TEST_F(Loops, AForksChildLeavesTheLoopAlone) {
   loop_source source = mine->readable(pair.fd[0], [&] { called++; }).value();
   Child child([&] {
     const int same = dup2(pair.fd[1], mine->descriptor());  // the number is free here
+    EXPECT_TRUE(mine->run().error() == unix_err(EBADF));
     source.cancel();
     mine.reset();
     EXPECT_GE(fcntl(same, F_GETFD), 0);
