@@ -253,7 +253,55 @@ class [[nodiscard]] local_message_port {
   mach_port_source source_;
 };
 
-// The sending end. Needs no run loop, but to be told of the other end's death.
+namespace detail {
+
+// A reply as it came, whatever it is.
+using any_reply = result<std::variant<small_reply, large_reply, no_reply, send_once_notification, failure>>;
+
+inline result<std::optional<port_data>> data_from(any_reply got) {
+  if (!got) return got.error();
+  if (std::holds_alternative<no_reply>(*got)) return std::optional<port_data>();
+  if (auto* small = std::get_if<small_reply>(&*got)) return std::optional(data_of(*small));
+  if (auto* large = std::get_if<large_reply>(&*got)) return std::optional(data_of(*large));
+  if (auto* failed = std::get_if<failure>(&*got)) {
+    return error(failed->payload.code, "remote_message_port::request");
+  }
+  return error(MIG_SERVER_DIED, "remote_message_port::request");
+}
+
+}  // namespace detail
+
+// A request whose reply a run loop waits for. Its end cancels it: nobody is called then, and a reply that
+// comes is dropped.
+class [[nodiscard]] pending_request {
+ public:
+  pending_request() noexcept = default;
+  void cancel() noexcept { state_.reset(); }
+
+ private:
+  friend class remote_message_port;
+  using reply = result<std::optional<port_data>>;
+
+  struct state {
+    // Nothing of this is touched after on_reply, which may destroy it.
+    void finish(reply came) {
+      late.cancel();
+      port.reset();
+      const detail::listener<reply> told = std::move(on_reply);
+      told(std::move(came));
+    }
+
+    detail::listener<reply> on_reply;
+    std::optional<mach_port_source> port;
+    timer_source late;
+  };
+
+  explicit pending_request(std::unique_ptr<state> made) noexcept : state_(std::move(made)) {}
+
+  std::unique_ptr<state> state_;
+};
+
+// The sending end. Needs no run loop, but to be told of the other end's death or to wait for replies there.
 class [[nodiscard]] remote_message_port {
  public:
   explicit remote_message_port(send_right right) : state_(std::make_unique<state>()) {
@@ -312,15 +360,44 @@ class [[nodiscard]] remote_message_port {
       if (!made) return made.error();
       replies = *std::move(made);
     }
-    const result<void> asked =
-        detail::with_message<detail::small_request, detail::large_request>(id, data, [&](auto&& letter) {
-          return ask(state_->right, std::move(letter), make_send_once_of(replies), longest_send);
-        });
+    const result<void> asked = ask_for(id, data, replies, longest_send);
     result<std::optional<port_data>> reply =
         asked ? reply_from(replies, longest_reply) : result<std::optional<port_data>>(asked.error());
     // What may still come is not for the next request.
     if (!reply) replies.reset();
     return reply;
+  }
+
+  // Sends, and does not wait for the reply: on_reply(result<std::optional<port_data>>), with what request()
+  // would have returned, is called once in the loop, after `longest_reply` at the latest. It may destroy the
+  // request. What cannot be sent is an error here.
+  template <class F>
+  result<pending_request> request(run_loop& loop, int32_t id, const data_view& data, F on_reply,
+                                  timeout longest_send = forever, timeout longest_reply = forever) {
+    using namespace detail;
+    if (!is_valid()) return error(MACH_SEND_INVALID_DEST, "remote_message_port::request");
+    result<receive_right> port = receive_right::allocate();
+    if (!port) return port.error();
+    const result<void> asked = ask_for(id, data, *port, longest_send);
+    if (!asked) return asked.error();
+    auto made = std::make_unique<pending_request::state>();
+    auto* const at = made.get();
+    result<mach_port_source> source =
+        mach_port_source::make(loop, *std::move(port), [at](received_message& came) {
+          at->finish(
+              data_from(came.take<small_reply, large_reply, no_reply, send_once_notification, failure>()));
+        });
+    if (!source) return source.error();
+    if (longest_reply.bounded()) {
+      result<timer_source> late = loop.after(std::chrono::milliseconds(longest_reply.milliseconds()), [at] {
+        at->finish(error(MACH_RCV_TIMED_OUT, "remote_message_port::request"));
+      });
+      if (!late) return late.error();
+      at->late = *std::move(late);
+    }
+    at->on_reply.set(std::move(on_reply));
+    at->port = *std::move(source);
+    return pending_request(std::move(made));
   }
 
  private:
@@ -342,17 +419,15 @@ class [[nodiscard]] remote_message_port {
   static remote_message_port made_of(send_right right) { return remote_message_port(std::move(right)); }
 
   static result<std::optional<port_data>> reply_from(const receive_right& replies, timeout longest) {
-    using detail::large_reply;
-    using detail::no_reply;
-    using detail::small_reply;
-    auto got = receive<small_reply, large_reply, no_reply, send_once_notification, failure>(replies, longest);
-    if (!got) return got.error();
-    if (std::holds_alternative<no_reply>(*got)) return std::optional<port_data>();
-    if (auto* small = std::get_if<small_reply>(&*got)) return std::optional(detail::data_of(*small));
-    if (auto* large = std::get_if<large_reply>(&*got)) return std::optional(detail::data_of(*large));
-    if (auto* failed = std::get_if<failure>(&*got))
-      return error(failed->payload.code, "remote_message_port::request");
-    return error(MIG_SERVER_DIED, "remote_message_port::request");
+    using namespace detail;
+    return data_from(
+        receive<small_reply, large_reply, no_reply, send_once_notification, failure>(replies, longest));
+  }
+
+  result<void> ask_for(int32_t id, const data_view& data, const receive_right& replies, timeout longest) {
+    return detail::with_message<detail::small_request, detail::large_request>(id, data, [&](auto&& letter) {
+      return ask(state_->right, std::move(letter), make_send_once_of(replies), longest);
+    });
   }
 
   std::unique_ptr<state> state_;

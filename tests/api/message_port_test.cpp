@@ -318,6 +318,55 @@ TEST_F(MessagePorts, LateReplies) {
   EXPECT_EQ("2", of_bytes(remote.request(2, "", kPatience, kPatience).value()));
 }
 
+// One thread is both ends: the loop goes on while the request waits.
+TEST_F(MessagePorts, RepliesThatALoopWaitsFor) {
+  int asked = 0;
+  const local_message_port local =
+      local_message_port::make(loop, new_port(), [&](int32_t id, const port_data& data) {
+        asked++;
+        return std::string(data.text()) + std::to_string(id);
+      }).value();
+  remote_message_port remote(local.make_send().value());
+  std::vector<pending_request> pending(3);
+  std::string heard;
+  for (int32_t i = 0; i < 3; i++) {
+    const auto on_reply = [&, i](result<std::optional<port_data>> reply) {
+      heard += reply.value()->text().substr(reply.value()->size() - 2);
+      pending[static_cast<size_t>(i)].cancel();
+      if (heard.size() == 6) loop.stop();
+    };
+    pending[static_cast<size_t>(i)] =
+        remote.request(loop, i, std::string(i == 2 ? 1000 : 1, 'x'), on_reply, kPatience, kPatience).value();
+  }
+  ASSERT_TRUE(stopped());
+  std::string sorted = heard;
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_EQ("012xxx", sorted) << heard;
+  pending[0] = remote.request(loop, 3, "", [](auto) { FAIL(); }).value();
+  pending[0].cancel();
+  while (asked < 4) ASSERT_TRUE(loop.run_once(kPatience).value());
+  EXPECT_EQ(0, drained());
+}
+
+TEST_F(MessagePorts, RepliesThatDoNotCome) {
+  receive_right port = receive_right::allocate(2).value();
+  remote_message_port remote(port.make_send().value());
+  std::vector<port_failure> failures;
+  const auto note = [&](result<std::optional<port_data>> reply) {
+    failures.push_back(kind_of(reply.error()));
+    loop.stop();
+  };
+  const pending_request slow = remote.request(loop, 1, "x", note, kPatience, 1ms).value();
+  ASSERT_TRUE(stopped());
+  const pending_request dying = remote.request(loop, 1, "x", note, kPatience, kPatience).value();
+  EXPECT_EQ(port_failure::send_timeout, kind_of(remote.request(loop, 1, "x", note, 1ms).error()));
+  port.reset();
+  ASSERT_TRUE(stopped());
+  EXPECT_EQ(port_failure::is_invalid, kind_of(remote.request(loop, 1, "x", note).error()));
+  EXPECT_EQ(0, drained());
+  EXPECT_EQ((std::vector{port_failure::receive_timeout, port_failure::became_invalid}), failures);
+}
+
 TEST_F(MessagePorts, ByName) {
   const std::string name = service_name();
   EXPECT_TRUE(remote_message_port::look_up(name.c_str()).error() == BOOTSTRAP_UNKNOWN_SERVICE);
