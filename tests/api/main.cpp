@@ -35,7 +35,8 @@ int run_in_domain(char** argv) {
     char* fsck[] = {const_cast<char*>(PORTOLAN_CLI), const_cast<char*>("-d"), path, const_cast<char*>("fsck"),
                     nullptr};
     const int found = run(PORTOLAN_CLI, fsck);
-    if (found != 0) {
+    // Its launchd removes a domain that nobody is in any more.
+    if (found != 0 && access((std::string(path) + "/segment.v1").c_str(), F_OK) == 0) {
       std::fprintf(stderr, "fsck ended with %d\n", found);
       if (status == 0) status = 1;
     }
