@@ -255,7 +255,8 @@ TEST_F(Living, AWatchedPath) {
   usleep(300000);
   EXPECT_EQ("", bench->read("runs"));
   bench->write("watched", "changed");
-  await([&] { return bench->lines("runs").size() == 1; });
+  // Once or twice: the file is emptied, and written.
+  await([&] { return !bench->lines("runs").empty(); });
 }
 
 TEST_F(Living, AQueueDirectory) {
