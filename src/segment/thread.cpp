@@ -101,7 +101,7 @@ void Thread::detach() {
     // As long as it bears our id nobody else takes it; if we die in between, that is taken off.
     slot_->state.store(kSlotFree, std::memory_order_release);
     segment_->life(index_).word.store(0);
-    slot_->tid.store(0);
+    slot_->tid.store(0, std::memory_order_release);
   }
   index_ = 0;
   slot_ = nullptr;

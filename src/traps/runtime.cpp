@@ -116,10 +116,16 @@ void read_settings() {
   }
 }
 
-// Runs last of all destructors of a thread: it puts itself off as often as the C library lets it.
+// Runs last of all destructors of a thread: it puts itself off as often as the C library lets it. But before a
+// sanitizer's, which takes the last round and takes away what our code needs then.
+#if defined(PORTOLAN_SANITIZED)
+constexpr uintptr_t kRounds = PTHREAD_DESTRUCTOR_ITERATIONS - 1;
+#else
+constexpr uintptr_t kRounds = PTHREAD_DESTRUCTOR_ITERATIONS;
+#endif
 void thread_exits(void* rounds) {
   const auto done = reinterpret_cast<uintptr_t>(rounds);
-  if (done < PTHREAD_DESTRUCTOR_ITERATIONS) {
+  if (done < kRounds) {
     pthread_setspecific(g_detach_key, reinterpret_cast<void*>(done + 1));
     return;
   }
