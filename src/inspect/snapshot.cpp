@@ -89,6 +89,11 @@ class Reader {
       threads_of_[task].push_back(tid);
       if (port != 0) thread_ports_[port] = {task, tid};
     }
+    for (uint32_t i = 1; i < carved<ipc::Actions>(); i++) {
+      const auto* actions = element<ipc::Actions>(i);
+      if (actions == nullptr || !actions->allocated()) continue;
+      for (const auto& action : actions->of) note_kernel_send(action.port);
+    }
     for (uint32_t i = 1; i < carved<ipc::Task>(); i++) {
       const auto* task = element<ipc::Task>(i);
       if (task == nullptr || !task->allocated()) continue;

@@ -71,7 +71,7 @@ struct PortInfo {
   uint64_t context = 0;
   std::vector<uint64_t> members;  // of a set
   std::string service;            // name in the bootstrap namespace
-  uint32_t kernel_sends = 0;      // send rights held by namespace, special and registered ports
+  uint32_t kernel_sends = 0;      // send rights held by namespace, special, registered and exception ports
 };
 
 struct TaskInfo {

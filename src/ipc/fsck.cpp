@@ -41,6 +41,7 @@ constexpr Invariant kInvariants[] = {
     {"S3", "a frame that waits is on exactly one list, that of the object it names"},
     {"T1", "a task's ports and space exist; its special and registered ports count one send right each"},
     {"T2", "a task does not count more threads than name it"},
+    {"T3", "an array of exception actions has one owner, and each action counts one send right"},
     {"X1", "a receive right in transit knows where it goes, and does not travel in a circle"},
     {"B1", "a namespace counts its services, each on the way of its hash, no name twice"},
     {"B2", "a service is in its owner's chain, and known to its port if that is an ordinary one"},
@@ -57,7 +58,8 @@ constexpr Invariant kInvariants[] = {
 constexpr const char* zone_name(unsigned zone) {
   constexpr const char* kNames[] = {"element", "task",        "space",  "port",    "port set",
                                     "link",    "message",     "data",   "service", "namespace",
-                                    "site",    "acquisition", "module", "request", "job",     "watch"};
+                                    "site",    "acquisition", "module", "request", "job",     "watch",
+                                    "array of actions"};
   return zone < std::size(kNames) ? kNames[zone] : kNames[0];
 }
 
@@ -84,6 +86,8 @@ constexpr const char* zone_id(unsigned zone) {
       return "J1";
     case kZoneWatch:
       return "W2";
+    case kZoneActions:
+      return "T3";
     default:
       return "E3";
   }
@@ -200,16 +204,19 @@ void Walk::tell(uint32_t port, const Holder& holder, const char* what) {
     case Holder::kTransit:
       text = port_text(holder.owner) + " on its way there";
       break;
+    case Holder::kAction:
+      text = "an exception action in array " + std::to_string(holder.owner);
+      break;
   }
   holders += (holders.empty() ? "" : ", ") + text + " (" + what + ")";
 }
 
 PortSums* Walk::sums(uint32_t port, const Holder& holder) {
   if (!exists<Port>(port)) {
-    static constexpr const char* kIds[] = {"N3", "M2", "R1", "R1", "P6", "T1", "S2", "S4", "B1", "X1"};
+    static constexpr const char* kIds[] = {"N3", "M2", "R1", "R1", "P6", "T1", "S2", "S4", "B1", "X1", "T3"};
     static constexpr const char* kNames[] = {"space",         "message", "port",        "port",
                                              "kernel object", "task",    "thread slot", "thread slot",
-                                             "namespace",     "port"};
+                                             "namespace",     "port",    "array of actions"};
     report_.add(kIds[holder.kind], kNames[holder.kind], " ", holder.owner, " has a right to port ", port,
                 ", which does not exist");
     return nullptr;

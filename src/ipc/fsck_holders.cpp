@@ -18,6 +18,13 @@ void Walk::walk_roots() {
   const auto& roots = segment_.header().roots;
   for (const Root root : {kRootHostPort, kRootHostPrivPort})
     if (roots[root] != 0) add_kernel(roots[root], {Holder::kKernel});
+  walk_actions(roots[kRootHostActions], "the host", 0);
+}
+
+void Walk::walk_actions(uint32_t actions, const char* from, uint32_t owner) {
+  if (actions == 0 || !reach<Actions>(actions, "T3", from, owner)) return;
+  for (const Actions::Action& action : at<Actions>(actions).of)
+    if (action.port != kRightNull && action.port != kRightDead) add_send(action.port, {Holder::kAction, actions});
 }
 
 void Walk::walk_tasks() {
@@ -43,6 +50,7 @@ void Walk::walk_tasks() {
     }
     for (const Cell<uint32_t>& port : task.registered)
       if (port != kRightNull && port != kRightDead) add_send(port, {Holder::kSpecial, i});
+    walk_actions(task.actions, "task", i);
     if (task.threads > task_threads_[i])
       report_.add("T2", "task ", i, " counts ", task.threads.get(), " threads, ", task_threads_[i],
                   " name it");
@@ -60,6 +68,7 @@ void Walk::walk_slots() {
     }
     if (thread.state.load() != kSlotFree && thread.kernel_port != 0)
       add_kernel(thread.kernel_port, {Holder::kKernel});
+    if (thread.state.load() != kSlotFree) walk_actions(thread.actions, "thread slot", slot);
     for (uint32_t n = 0; n < kFrames; n++) walk_frame(slot, slot * kFrames + n);
     walk_work(slot);
   }
@@ -143,6 +152,9 @@ void Walk::walk_work(uint32_t slot) {
         break;
       case kZoneTask:
         reach<Task>(index, "T1", "the work list of thread slot", slot);
+        break;
+      case kZoneActions:
+        walk_actions(index, "the work list of thread slot", slot);
         break;
       case kZoneSubset:
         if (at<Subset>(index).state != kPortDying)

@@ -21,7 +21,8 @@ struct Holder {
     kHand,
     kWork,
     kNamespace,
-    kTransit
+    kTransit,
+    kAction
   } kind;
   uint32_t owner = 0;  // Space, Kmsg, Port, Task, slot …
   uint32_t name = 0;
@@ -83,6 +84,7 @@ class Walk {
 
   // -- holders (fsck_holders.cpp)
   void walk_roots();
+  void walk_actions(uint32_t actions, const char* from, uint32_t owner);
   void walk_tasks();
   void walk_slots();
   void walk_frame(uint32_t slot, uint32_t id);

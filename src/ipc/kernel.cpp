@@ -5,6 +5,7 @@
 
 #include <kern/ipc_kobject.h>
 
+#include "ipc/actions.hpp"
 #include "ipc/kmsg.hpp"
 #include "ipc/mach_msg.hpp"
 #include "ipc/mqueue.hpp"
@@ -30,6 +31,8 @@ bool work_step(Thread& self, uint32_t item) {
       return kmsg_reap_step(self, Handle<Kmsg>{index});
     case kZoneSpace:
       return space_reap_step(self, Handle<Space>{index});
+    case kZoneActions:
+      return actions_reap_step(self, Handle<Actions>{index});
     default:
       return tasks(self).reap_step != nullptr && tasks(self).reap_step(self, item);
   }
@@ -135,11 +138,12 @@ Layers make_layers(const TaskHooks& hooks) {
 void install(Segment& segment, const Layers& layers) { segment.upper = &layers; }
 
 kern_return_t make_roots(Thread& self) {
-  return transact(self, Needs{}.with<Port>(2), [&](Txn& txn) {
+  return transact(self, Needs{}.with<Port>(2).with<Actions>(), [&](Txn& txn) {
     auto& roots = txn.segment().header().roots;
     if (roots[kRootHostPort] != 0) return KERN_SUCCESS;
     txn.set(roots[kRootHostPort], kobject_port_make(txn, IKOT_HOST, 0).index);
     txn.set(roots[kRootHostPrivPort], kobject_port_make(txn, IKOT_HOST_PRIV, 0).index);
+    txn.set(roots[kRootHostActions], actions_make(txn).index);
     return KERN_SUCCESS;
   });
 }
@@ -161,6 +165,7 @@ Geometry default_geometry() {
   zone<Request>(g, 1u << 20, 8);
   zone<Job>(g, 1u << 13, 2);
   zone<Watch>(g, 1u << 18, 4);
+  zone<Actions>(g, 1u << 15, 2);
   g.max_threads = 16384;
   g.arena_zone = kZoneSpace;
   g.arena_size = (arena_for(kTableMax) / static_cast<uint32_t>(kPage) + 2) * static_cast<uint32_t>(kPage);
@@ -185,6 +190,7 @@ Geometry small_geometry() {
   zone<Request>(g, 64, 2);
   zone<Job>(g, 8, 2);
   zone<Watch>(g, 32, 2);
+  zone<Actions>(g, 32, 2);
   g.max_threads = 24;
   g.arena_zone = kZoneSpace;
   g.arena_size = (arena_for(1024) / static_cast<uint32_t>(kPage) + 1) * static_cast<uint32_t>(kPage);

@@ -32,6 +32,7 @@ enum Zone : unsigned {
   kZoneRequest,
   kZoneJob,
   kZoneWatch,
+  kZoneActions,
 };
 
 struct Task;
@@ -46,6 +47,7 @@ struct Service;
 struct Subset;
 struct Job;
 struct Watch;
+struct Actions;
 
 struct Name {
   mach_port_name_t value = MACH_PORT_NULL;
@@ -337,6 +339,20 @@ struct Request : Element {
 
 inline constexpr unsigned kSpecialPorts = 12;  // tasks 1.6
 inline constexpr unsigned kRegisteredPorts = 3;
+inline constexpr unsigned kExceptionTypes = 14;  // type 0 is none
+
+// What is to be done with each type of exception (tasks 4.2), by type. Made when the first is set; the host's,
+// with the domain. Belongs to the lock of its task, or of its thread's task; the host's to its own. One on a
+// work list holds rights that were in another, to be released.
+//   T3: an array has one owner: a task, a thread, the host or a work list. Each action counts one send right.
+struct Actions : Element {
+  struct Action {
+    Cell<uint32_t> port;  // kRightNull: unset
+    Cell<uint32_t> behavior;
+    Cell<uint32_t> flavor;
+  };
+  Action of[kExceptionTypes];
+};
 
 enum TaskState : uint32_t { kTaskFree, kTaskEmbryo, kTaskLive, kTaskDying };
 
@@ -361,6 +377,7 @@ struct Task : Element {
   Hint<uint32_t> sleeping_pad;
   Cell<uint32_t> semaphores;  // that it owns
   Cell<uint32_t> job;         // Job whose process it was at birth, 0: none
+  Cell<uint32_t> actions;     // Actions, 0: none was ever set
   char program[64];           // for people; written before the task is live
 };
 enum TaskFlags : uint32_t {
@@ -496,6 +513,7 @@ enum Root : unsigned {
   kRootModules,     // first Module
   kRootModuleLock,  // unused element that lends its lock
   kRootOwners,      // Data chunk used as a hash table of Service, by the owner's pid
+  kRootHostActions,
 };
 
 // What a frame waits for, or was granted and has not yet taken.
@@ -546,5 +564,6 @@ PORTOLAN_ZONE(Module, kZoneModule);
 PORTOLAN_ZONE(Request, kZoneRequest);
 PORTOLAN_ZONE(Job, kZoneJob);
 PORTOLAN_ZONE(Watch, kZoneWatch);
+PORTOLAN_ZONE(Actions, kZoneActions);
 #undef PORTOLAN_ZONE
 }  // namespace portolan

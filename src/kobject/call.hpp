@@ -12,6 +12,7 @@
 
 #include "ipc/kmsg.hpp"
 #include "ipc/mach_port.hpp"
+#include "task/exception_ports.hpp"
 #include "task/task.hpp"
 
 namespace portolan::kobject {
@@ -52,7 +53,7 @@ struct Routine {
   Strength least = Strength::control;  // of a task's port that may be asked for this
 };
 
-enum class Object : uint8_t { task, host };
+enum class Object : uint8_t { task, thread, host, host_priv };
 
 // Routines with consecutive ids; holes are allowed.
 struct Subsystem {
@@ -61,7 +62,7 @@ struct Subsystem {
   kern_return_t otherwise_read;  // … when a routine asks for a read port (ports 6.1)
   std::span<const Routine> routines;
 };
-extern const Subsystem kMachPort, kTask, kMachVm, kMachHost;
+extern const Subsystem kMachPort, kTask, kThreadAct, kMachVm, kMachHost, kHostPriv;
 
 class Call {
  public:
@@ -74,6 +75,8 @@ class Call {
 
   // -- the object that is asked
   Target<Task> task() const { return task_; }
+  // The same, or a thread or the host, as who has exception ports.
+  const ExceptionTarget& target() const { return target_; }
   Target<Space> space() const {
     return own_task() ? Target<Space>(own_space()) : space_of_task(self_, task_);
   }
@@ -144,6 +147,7 @@ class Call {
   Handle<Kmsg> request_, reply_;
   const Routine& routine_;
   Target<Task> task_;
+  ExceptionTarget target_;
   uint32_t more_ = 0;
   uint32_t count_ = 0;
   uint32_t memory_count_ = 0;

@@ -22,7 +22,7 @@ using ipc::body_word;
 using ipc::kRightDead;
 using ipc::kRightNull;
 
-constexpr const Subsystem* kSubsystems[] = {&kMachPort, &kTask, &kMachVm, &kMachHost};
+constexpr const Subsystem* kSubsystems[] = {&kMachPort, &kTask, &kThreadAct, &kMachVm, &kMachHost, &kHostPriv};
 
 struct Found {
   const Subsystem* subsystem = nullptr;
@@ -102,10 +102,12 @@ class Exchange {
   kern_return_t object(const Subsystem& subsystem, const Routine& routine, Call& call) const {
     uint32_t type = 0, object = 0;
     Target<Task> task;
+    Ref<Port> asked;
     transact(self_, Needs{}, [&](Txn& txn) {
       Locked<Port> port = txn.lock(Handle<Port>{request().remote});
       type = port->active() ? port->kobject_type.get() : 0;
       object = port->kobject;
+      asked = segment().ref_of(*port);
       // A task's ports die with its element, in one transaction.
       task = {};
       if (object != 0 && task_port_is(type, routine.least))
@@ -114,8 +116,17 @@ class Exchange {
     });
     if (subsystem.object == Object::host)
       return type == IKOT_HOST || type == IKOT_HOST_PRIV ? KERN_SUCCESS : subsystem.otherwise;
+    if (subsystem.object == Object::host_priv) {
+      call.target_.level = ExceptionTarget::Level::host;
+      return type == IKOT_HOST_PRIV ? KERN_SUCCESS : subsystem.otherwise;
+    }
+    if (subsystem.object == Object::thread) {
+      call.target_ = {ExceptionTarget::Level::thread, {}, object, asked};
+      return type == IKOT_THREAD_CONTROL ? KERN_SUCCESS : subsystem.otherwise;
+    }
     if (task && segment().at(task.handle).state == ipc::kTaskLive) {
       call.task_ = task;
+      call.target_ = ExceptionTarget::of(task);
       return KERN_SUCCESS;
     }
     return routine.least == Strength::read ? subsystem.otherwise_read : subsystem.otherwise;

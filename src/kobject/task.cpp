@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ipc/semaphore.hpp"
-#include "kobject/call.hpp"
+#include "kobject/exception_ports.hpp"
 #include "kobject/tables.hpp"
 #include "task/info.hpp"
 
@@ -118,8 +118,12 @@ constexpr Routine kRoutines[] = {
     {3406, {.words = 2, .more = 94}, {}, set_info},
     {3409, {.words = 1}, {.rights = 1}, get_special_port, Strength::inspect},
     {3410, {.rights = 1, .words = 1}, {}, set_special_port},
+    {3413, kActionRequest, {}, set_exception_ports},
+    {3414, {.words = 1}, kActionList, get_exception_ports},
+    {3415, kActionRequest, kActionList, swap_exception_ports},
     {3418, {.words = 2}, {.rights = 1}, semaphore_create},
     {3419, {.rights = 1}, {}, semaphore_destroy},
+    {3460, {.words = 1}, kActionInfo, get_exception_ports_info, Strength::read},
 };
 
 }  // namespace

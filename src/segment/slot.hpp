@@ -70,6 +70,7 @@ struct alignas(4096) ThreadSlot {
   Hint<uint32_t> stage1;       // stage 1 of recovery is done
   Own<uint32_t> kernel_port;   // the thread's own port, 0 until asked for
   Hint<uint64_t> pthread;      // its pthread_t, which only its own process understands
+  Own<uint32_t> actions;       // of its own for exceptions, 0 until one is set
 
   alignas(64) Hint<uint32_t> log_length;
   Hint<uint32_t> held_count;
@@ -92,7 +93,7 @@ struct alignas(4096) ThreadSlot {
   LogEntry log[kLogMax];
 };
 // A work item names an element of any zone in one word.
-inline constexpr uint32_t kWorkIndexBits = 28;
+inline constexpr uint32_t kWorkIndexBits = 27;
 inline constexpr uint32_t work_item(unsigned zone, uint32_t index) { return zone << kWorkIndexBits | index; }
 inline constexpr unsigned work_zone(uint32_t item) { return item >> kWorkIndexBits; }
 inline constexpr uint32_t work_index(uint32_t item) { return item & ((1u << kWorkIndexBits) - 1); }

@@ -57,6 +57,7 @@ void reset(ThreadSlot& slot) {
   slot.stage1.store(0);
   slot.task.init(0);
   slot.kernel_port.init(0);
+  slot.actions.init(0);
   slot.depth.init(0);
   slot.peer.store(0);
   slot.waits_on.store(0);

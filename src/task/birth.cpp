@@ -3,6 +3,7 @@
 //
 // If we die here: each function is one transaction. An embryo that nobody claims is found by whoever reaps,
 // by its state.
+#include "ipc/actions.hpp"
 #include "segment/futex.hpp"
 #include "segment/raw.hpp"
 #include "task/task_internal.hpp"
@@ -27,7 +28,7 @@ Handle<Task> blank(Txn& txn) {
   crash_fence();
   for (Cell<uint32_t>* cell :
        {&task.link, &task.work, &task.space, &task.port, &task.name_port, &task.parent, &task.threads,
-        &task.embryo_next, &task.flags, &task.semaphores, &task.job, &task.credentials.uid, &task.credentials.gid,
+        &task.embryo_next, &task.flags, &task.semaphores, &task.job, &task.actions, &task.credentials.uid, &task.credentials.gid,
         &task.credentials.ruid, &task.credentials.rgid, &task.credentials.pid, &task.credentials.pid_version})
     cell->init(0);
   for (Cell<uint32_t>& port : task.special) port.init(kRightNull);
@@ -66,6 +67,8 @@ void inherit(Txn& txn, Task& child, Target<Task> from, Handle<ipc::Job> job = {}
         txn.set(child.special[which], copy_held(txn, parent->special[which]));
       for (unsigned i = 0; i < ipc::kRegisteredPorts; i++)
         txn.set(child.registered[i], copy_held(txn, parent->registered[i]));
+      if (parent->actions != 0)
+        txn.set(child.actions, ipc::actions_copy(txn, Handle<ipc::Actions>{parent->actions}).index);
       txn.set(child.parent, from.handle.index);
       return;
     }
@@ -104,7 +107,7 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
   const uint64_t now = monotonic_ns();
   const Handle<ipc::Job> job = job_of(self.segment(), facts);
   const bool may_claim = plausible(self, from.embryo) && from.nonce != 0;
-  return transact(self, Needs{}.with<Task>().with<Space>().with<Port>(), [&](Txn& txn) {
+  return transact(self, Needs{}.with<Task>().with<Space>().with<Port>().with<ipc::Actions>(), [&](Txn& txn) {
     Handle<Task> handle;
     if (may_claim) {
       Locked<Task> embryo = txn.lock(from.embryo);
@@ -132,7 +135,7 @@ kern_return_t task_create(Thread& self, const ProcessFacts& facts, const Inherit
 kern_return_t embryo_make(Thread& self, Handle<Task> parent, uint64_t nonce, uint32_t child_pid,
                           Handle<Task>& embryo) {
   const uint64_t now = monotonic_ns();
-  return transact(self, Needs{}.with<Task>(), [&](Txn& txn) {
+  return transact(self, Needs{}.with<Task>().with<ipc::Actions>(), [&](Txn& txn) {
     embryo = blank(txn);
     Task& task = txn.segment().at(embryo);
     inherit(txn, task, parent);

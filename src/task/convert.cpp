@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From names to what they stand for, and back. Locks: the space's, then the port's; the answer may be out of
 // date when it is used, so whoever uses it looks again at the object's state under its own lock.
+#include "task/exception_ports.hpp"
 #include "task/task_internal.hpp"
 
 namespace portolan {
@@ -24,7 +25,7 @@ uint32_t kernel_object(Thread& self, Handle<Space> from, ipc::Name name, uint32_
     if (!port->active()) return 0;
     type = port->kobject_type;
     object = port->kobject;
-    look(object);
+    look(object, port.handle());
     return 0;
   });
   return object;
@@ -43,7 +44,7 @@ Target<Task> task_of_name(Thread& self, Handle<Space> space, ipc::Name name, Str
   const Segment& segment = self.segment();
   uint32_t type = 0;
   Target<Task> task;
-  kernel_object(self, space, name, type, [&](uint32_t object) {
+  kernel_object(self, space, name, type, [&](uint32_t object, Handle<Port>) {
     task = {};
     // A task's ports die with its element, in one transaction.
     if (task_port_is(type, least)) task = Target<Task>(segment.ref_of(segment.at(Handle<Task>{object})));
@@ -66,8 +67,25 @@ Target<Space> space_of_task(Thread& self, Target<Task> target) {
 
 uint32_t thread_of_name(Thread& self, Handle<Space> space, ipc::Name name) {
   uint32_t type = 0;
-  const uint32_t slot = kernel_object(self, space, name, type, [](uint32_t) {});
+  const uint32_t slot = kernel_object(self, space, name, type, [](uint32_t, Handle<Port>) {});
   return type == 1 ? slot : 0;  // IKOT_THREAD_CONTROL
+}
+
+ExceptionTarget exception_target_thread(Thread& self, Handle<Space> space, ipc::Name name) {
+  uint32_t type = 0;
+  ExceptionTarget target;
+  kernel_object(self, space, name, type, [&](uint32_t object, Handle<Port> port) {
+    target = {ExceptionTarget::Level::thread, {}, object, self.segment().ref_of(self.segment().at(port))};
+  });
+  return type == 1 ? target : ExceptionTarget{};
+}
+
+ExceptionTarget exception_target_host(Thread& self, Handle<Space> space, ipc::Name name) {
+  uint32_t type = 0;
+  kernel_object(self, space, name, type, [](uint32_t, Handle<Port>) {});
+  ExceptionTarget target;
+  if (type == 4) target.level = ExceptionTarget::Level::host;  // IKOT_HOST_PRIV
+  return target;
 }
 
 mach_port_name_t name_of_port(Thread& self, Handle<Space> from, Handle<Port> port) {

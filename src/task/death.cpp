@@ -58,6 +58,11 @@ bool release_one(Txn& txn, Locked<Task>& task) {
     txn.set(cell, kRightNull);
     return true;
   }
+  if (task->actions != 0) {
+    txn.push_work(Handle<ipc::Actions>{task->actions});
+    txn.set(task->actions, 0);
+    return true;
+  }
   return false;
 }
 

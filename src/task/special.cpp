@@ -18,18 +18,6 @@ namespace {
 enum Which : int { kKernel = 1, kHost, kName, kBootstrap, kInspect, kRead, kAccess = 9, kDebugControl };
 constexpr uint32_t kTaskName = 20, kTaskInspect = 44, kTaskRead = 45;  // IKOT_*
 
-// The right that a name denotes, as a copied send right, or what passes for one.
-kern_return_t copyin_send(Txn& txn, Locked<Space>& space, mach_port_name_t value, NakedRight& right) {
-  const ipc::Name name{value};
-  right = send_right(value == MACH_PORT_DEAD ? kRightDead : kRightNull);
-  if (!name.valid()) return KERN_SUCCESS;
-  ipc::Entry* entry = space->state == ipc::kSpaceActive ? ipc::entry_find(txn, space, name) : nullptr;
-  if (entry == nullptr ||
-      ipc::right_copyin(txn, space, *entry, MACH_MSG_TYPE_COPY_SEND, right) != KERN_SUCCESS)
-    return MACH_SEND_INVALID_RIGHT;
-  return KERN_SUCCESS;
-}
-
 Handle<Port> name_port(Txn& txn, Locked<Task>& task) {
   if (task->name_port == 0)
     txn.set(task->name_port, ipc::kobject_port_make(txn, kTaskName, task.handle().index).index);

@@ -35,6 +35,18 @@ inline uint32_t make_held(Txn& txn, Handle<Port> handle) {
   return handle.index;
 }
 
+// The right that a name denotes, as a copied send right, or what passes for one.
+inline kern_return_t copyin_send(Txn& txn, Locked<Space>& space, mach_port_name_t value, NakedRight& right) {
+  const ipc::Name name{value};
+  right = send_right(value == MACH_PORT_DEAD ? kRightDead : kRightNull);
+  if (!name.valid()) return KERN_SUCCESS;
+  ipc::Entry* entry = space->state == ipc::kSpaceActive ? ipc::entry_find(txn, space, name) : nullptr;
+  if (entry == nullptr ||
+      ipc::right_copyin(txn, space, *entry, MACH_MSG_TYPE_COPY_SEND, right) != KERN_SUCCESS)
+    return MACH_SEND_INVALID_RIGHT;
+  return KERN_SUCCESS;
+}
+
 // Copies a send right out to a space, growing its table as often as need be. `take(txn, right)` gets the
 // right within the transaction, whose needs are `needs` besides kCopyoutNeeds; its failure ends everything.
 template <class Take>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads of a task: their number, and their ports. A thread slot's `task` and `kernel_port` belong to the
-// lock of its task, so that another thread may ask for a thread's port.
+// Threads of a task: their number, and their ports. A thread slot's `task`, `kernel_port` and `actions` belong
+// to the lock of its task, so that another thread may ask for a thread's port, or set what it does about
+// exceptions.
 //
 // If we die here: each function is one transaction, and ending a thread can be done again.
 #include "task/task_internal.hpp"
@@ -35,6 +36,10 @@ void task_finish_thread(Thread& self, ThreadSlot& victim) {
       Locked<Port> locked = txn.lock(port);
       ipc::kobject_port_destroy(txn, locked, task->credentials.pid);
       txn.set(victim.kernel_port, 0);
+    }
+    if (segment.plausible(ipc::kZoneActions, victim.actions)) {
+      txn.push_work(Handle<ipc::Actions>{victim.actions});
+      txn.set(victim.actions, 0);
     }
     if (task->threads != 0) txn.add(task->threads, static_cast<uint32_t>(-1));
     txn.set(victim.task, 0);

@@ -32,6 +32,7 @@ const Real& real() {
   find(g_real.execveat, "execveat");
   find(g_real.posix_spawn, "posix_spawn");
   find(g_real.posix_spawnp, "posix_spawnp");
+  find(g_real.posix_spawnattr_destroy, "posix_spawnattr_destroy");
   if (g_real.sigaction == nullptr || g_real.fork == nullptr)
     kernel_panic("the C library is not where it was");
   g_found = true;

@@ -26,6 +26,7 @@ struct Real {
                      char* const*, char* const*);
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
                       char* const*, char* const*);
+  int (*posix_spawnattr_destroy)(posix_spawnattr_t*);
 };
 const Real& real();
 

@@ -15,6 +15,7 @@
 #include <mach/exception_types.h>
 #include <mach/host_info.h>
 #include <mach/host_notify.h>
+#include <mach/host_priv.h>
 #include <mach/host_reboot.h>
 #include <mach/host_special_ports.h>
 #include <mach/kern_return.h>
