@@ -17,6 +17,7 @@ namespace portolan::proof {
 
 namespace {
 
+using ipc::Actions;
 using ipc::Data;
 using ipc::Entry;
 using ipc::Job;
@@ -43,6 +44,7 @@ class Painter {
     if (header().roots[ipc::kRootBootstrap] != 0)
       say("namespace root: %s\n", thing('N', ipc::kZoneSubset, header().roots[ipc::kRootBootstrap]));
     if (header().roots[ipc::kRootOwners] != 0) count_only(ipc::kZoneData, header().roots[ipc::kRootOwners]);
+    say("host actions: %s\n", actions(header().roots[ipc::kRootHostActions]));
     each<Task>([&](Handle<Task> handle) { paint_task(handle); });
     each<Job>([&](Handle<Job> handle) { thing('J', ipc::kZoneJob, handle.index); });
     for (uint32_t i = 1; i < header().threads_high.load(); i++) paint_slot(i);
@@ -57,6 +59,7 @@ class Painter {
     lost<Subset>("namespace");
     lost<Link>("membership");
     lost<Watch>("watch");
+    lost<Actions>("actions");
     return std::move(text_);
   }
 
@@ -110,6 +113,7 @@ class Painter {
   }
   const char* port(uint32_t index) { return thing('P', ipc::kZonePort, index); }
   const char* space(uint32_t index) { return thing('S', ipc::kZoneSpace, index); }
+  const char* actions(uint32_t index) { return thing('A', ipc::kZoneActions, index); }
   const char* message(uint32_t index) { return thing('M', ipc::kZoneKmsg, index); }
   void count_only(unsigned zone, uint32_t index) { numbers_.try_emplace({zone, index}, 0); }
 
@@ -121,6 +125,7 @@ class Painter {
       if (held != 0) say("  special %s\n", port(held));
     for (const auto& held : task.registered)
       if (held != 0) say("  registered %s\n", port(held));
+    if (task.actions != 0) say("  actions %s\n", actions(task.actions));
   }
 
   void paint_slot(uint32_t index) {
@@ -130,6 +135,7 @@ class Painter {
     if (slot.task != 0 || segment_.is_dead(index))
       say("thread %u: %s task %u own port %s\n", index, segment_.is_dead(index) ? "dead" : "alive",
           slot.task.get(), port(slot.kernel_port));
+    if (slot.actions != 0) say("  actions %s\n", actions(slot.actions));
     for (const Frame& frame : slot.frames) {
       for (const Hold& hold : frame.holds) {
         if (hold.kind == 0) continue;
@@ -181,6 +187,9 @@ class Painter {
         break;
       case ipc::kZoneSubset:
         paint_namespace(segment_.at(Handle<Subset>{met.index}));
+        break;
+      case ipc::kZoneActions:
+        paint_actions(segment_.at(Handle<Actions>{met.index}));
         break;
       case ipc::kZoneData:
         say("data %s\n", data(met.index).c_str());
@@ -332,6 +341,14 @@ class Painter {
     if (it.live())
       say(" of %s on %s to %s kept %s", space(it.space), port(it.port), port(it.notify), message(it.kmsg));
     say("\n");
+  }
+
+  void paint_actions(const Actions& it) {
+    say("actions\n");
+    for (unsigned type = 0; type < ipc::kExceptionTypes; type++)
+      if (it.of[type].port != 0)
+        say("  type %u: %s behavior %x flavor %u\n", type, port(it.of[type].port), it.of[type].behavior.get(),
+            it.of[type].flavor.get());
   }
 
   // Where each stands in its tree is no program's business.

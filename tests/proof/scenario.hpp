@@ -116,6 +116,7 @@ std::span<const Listed> child_scenarios();
 std::span<const Listed> damage_scenarios();
 std::span<const Listed> busy_scenarios();
 std::span<const Listed> site_scenarios();
+std::span<const Listed> exception_scenarios();
 // All of these: what every proof that is about scenarios is about.
 std::vector<Listed> all_scenarios();
 // Through the library's own functions, which only killpoints has inside.
