@@ -5,6 +5,7 @@
 #include "task/task.hpp"
 
 #include <gtest/gtest.h>
+#include <mach/exception_types.h>
 #include <mach/mach_port.h>
 #include <mach/notify.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "ipc/semaphore.hpp"
 #include "ipc/space.hpp"
 #include "segment/recovery.hpp"
+#include "task/exception_ports.hpp"
 #include "task/info.hpp"
 #include "task/reaper.hpp"
 
@@ -326,6 +328,67 @@ TEST_F(Tasks, AKilledThreadsPortDiesByRecovery) {
   settle(self_);
   EXPECT_EQ(0u, segment_.at(task).threads);
   EXPECT_EQ(uint32_t{MACH_PORT_TYPE_DEAD_NAME}, type(task, name));
+}
+
+// Between a call's look at a name and its first lock the thread may end, and another may take its slot: the
+// call is on a thread that is gone. Its actions went with it.
+TEST_F(Tasks, ACallOnAThreadThatWasReplacedMeanwhileFails) {
+  const Handle<Task> task = make();
+  const Name port = port_in(task);
+  const Port& it = segment_.at(Handle<Port>{ipc::entry_at(segment_, space(task), port.index()).object});
+  const ipc::ActionChange change = {EXC_MASK_GUARD | EXC_MASK_SYSCALL, EXCEPTION_DEFAULT, 0};
+  Thread first, second;
+  ASSERT_TRUE(first.attach(segment_, 0) && task_thread_attach(first, task));
+  const uint32_t slot = first.index();
+  const ExceptionTarget target =
+      exception_target_thread(self_, space(task), Name{thread_self(first, space(task))});
+  ASSERT_TRUE(target);
+  EXPECT_EQ(KERN_SUCCESS, exception_ports_set(self_, target, space(task), change, port.value));
+  EXPECT_EQ(3u, it.srights);
+  declare_dead(segment_, slot);
+  EXPECT_TRUE(recover_thread(self_, slot));
+  settle(self_);
+  EXPECT_EQ(1u, it.srights);
+  ASSERT_TRUE(second.attach(segment_, 0) && task_thread_attach(second, task));
+  ASSERT_EQ(slot, second.index());
+  thread_self(second, space(task));
+  ipc::ActionList list;
+  mach_port_name_t names[ipc::kExceptionTypes];
+  EXPECT_EQ(KERN_FAILURE, exception_ports_set(self_, target, space(task), change, port.value));
+  EXPECT_EQ(KERN_FAILURE, exception_ports_get(self_, target, space(task), EXC_MASK_ALL, list, names));
+  EXPECT_EQ(KERN_FAILURE, exception_ports_swap(self_, target, space(task), change, port.value, list, names));
+  EXPECT_EQ(1u, it.srights);
+  EXPECT_FALSE(exception_target_thread(self_, space(task), port));
+  EXPECT_FALSE(exception_target_host(self_, space(task), Name{special(task, 2)})) << "not root's";
+  task_thread_gone(second, second.slot());
+  second.detach();
+}
+
+// Tasks 4.4: without room for the names nothing is swapped.
+TEST_F(Tasks, ASwapThatCannotNameWhatWasThereChangesNothing) {
+  const Handle<Task> task = make(1), other = make(2);
+  const Name mine = port_in(task), theirs = port_in(other);
+  const ExceptionTarget target = ExceptionTarget::of(task);
+  const ipc::ActionChange change = {EXC_MASK_GUARD, EXCEPTION_DEFAULT, 0};
+  EXPECT_EQ(KERN_SUCCESS, exception_ports_set(self_, target, space(other), change, theirs.value));
+  const uint32_t before = segment_.at(Handle<ipc::Actions>{segment_.at(task).actions}).of[EXC_GUARD].port;
+  transact(self_, Needs{}, [&](Txn& txn) {
+    Locked<Space> table = txn.lock(space(task));
+    txn.set(table->table_limit, table->table_size);
+    return 0;
+  });
+  Name name;
+  while (ipc::port_allocate(self_, space(task), MACH_PORT_RIGHT_DEAD_NAME, name) == KERN_SUCCESS) {
+  }
+  ipc::ActionList list;
+  mach_port_name_t names[ipc::kExceptionTypes];
+  EXPECT_EQ(KERN_NO_SPACE,
+            exception_ports_swap(self_, target, space(task), change, mine.value, list, names));
+  EXPECT_EQ(KERN_NO_SPACE, exception_ports_get(self_, target, space(task), EXC_MASK_GUARD, list, names));
+  const ipc::Actions& actions = segment_.at(Handle<ipc::Actions>{segment_.at(task).actions});
+  EXPECT_EQ(before, actions.of[EXC_GUARD].port);
+  EXPECT_EQ(2u, segment_.at(Handle<Port>{before}).srights);
+  EXPECT_EQ("", ipc::fsck(segment_).text());
 }
 
 // The next owner of its slot is not taken for launchd.
