@@ -38,7 +38,11 @@ using Watcher = void (*)(int, const siginfo_t&);
 std::atomic<Watcher> g_watchers[kSignals];
 bool watched(int signal) { return g_watchers[signal].load(std::memory_order_relaxed) != nullptr; }
 
-bool ours(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
+// Those of faults, which are exceptions first, and the one by which abort() ends a process.
+bool ours(int signal) {
+  return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGTRAP ||
+         signal == SIGABRT;
+}
 
 bool is_function(const struct sigaction& action) {
   return (action.sa_flags & SA_SIGINFO) != 0 ? action.sa_sigaction != nullptr

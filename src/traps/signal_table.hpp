@@ -10,7 +10,7 @@
 namespace portolan {
 
 struct SignalRow {
-  uintptr_t handler = 0;  // SIG_DFL and SIG_IGN only for SEGV, BUS, and signals that are watched
+  uintptr_t handler = 0;  // SIG_DFL and SIG_IGN only for our own signals, and those that are watched
   uint64_t mask = 0;
   int flags = 0;
 };

@@ -15,6 +15,7 @@
 #include "segment/guard.hpp"
 #include "segment/recovery.hpp"
 #include "segment/wait.hpp"
+#include "traps/exception.hpp"
 #include "traps/process.hpp"
 #include "traps/signal_table.hpp"
 #include "traps/signals_lost.hpp"
@@ -89,15 +90,17 @@ void defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupte
 }
 
 // Nobody but us wants this signal: what would have happened without us.
-void by_default(int signal, const siginfo_t& info, bool fault, uintptr_t disposition) {
+void by_default(int signal, const siginfo_t& info, bool fault, uintptr_t disposition, ucontext_t& interrupted) {
   if (!fault && disposition == reinterpret_cast<uintptr_t>(SIG_IGN)) return;
   if ((bit(signal) & kIgnoredByDefault) != 0) return;
   if ((bit(signal) & kStopping) != 0) {
     syscall(SYS_kill, syscall(SYS_getpid), SIGSTOP);
     return;
   }
+  if (t_context.section == 0) exception_crash(signal, info, interrupted);
   set_default(signal);
-  if (!fault) send_to_self(info);  // a fault happens again by itself
+  // A fault happens again by itself, but for a breakpoint, which lies behind.
+  if (!fault || signal == SIGTRAP) send_to_self(info);
 }
 
 void run_handler(int signal, siginfo_t* info, ucontext_t* interrupted, const SignalRow& row) {
@@ -140,17 +143,24 @@ void signal_trampoline(int signal, siginfo_t* info, void* user_context) {
       return;
     }
   }
-  if (context.section != 0 && !fault) {
+  // abort() inside of a trap is the kernel's own, and does not wait for the trap's end.
+  const bool aborts = signal == SIGABRT && signal_row(signal).handler == reinterpret_cast<uintptr_t>(SIG_DFL);
+  if (context.section != 0 && !fault && !aborts) {
     defer(context, *info, interrupted);
     errno = saved_errno;
     return;
   }
   if (!fault)
     if (const auto seen = signal_watcher(signal)) seen(signal, *info);
+  // Before the program's handlers, and before the default (tasks 4.9).
+  if (fault && context.section == 0 && exception_handled(signal, *info, interrupted)) {
+    errno = saved_errno;
+    return;
+  }
   const SignalRow row = signal_row(signal);
   if (row.handler == reinterpret_cast<uintptr_t>(SIG_DFL) ||
       row.handler == reinterpret_cast<uintptr_t>(SIG_IGN)) {
-    by_default(signal, *info, fault, row.handler);
+    by_default(signal, *info, fault, row.handler, interrupted);
     errno = saved_errno;
     return;
   }
