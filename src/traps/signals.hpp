@@ -13,7 +13,9 @@
 //                       lost, and the trap returns KERN_TERMINATED. Anywhere else, and where the memory guard
 //                       stops a wild store: the program's handler, or its death by this signal
 //
-// The trampoline handles SIGSEGV and SIGBUS always; for the rest it stands only where the program has a
+// A fault outside of a section is an exception first (exception.hpp).
+//
+// The trampoline handles the signals of faults and SIGABRT always; for the rest it stands only where the program has a
 // handler. It uses thread-local memory alone: the segment may be closed to it.
 //
 // Divergence from Linux: SEGV and BUS are never blocked, and handlers start with all signals blocked for an
@@ -24,7 +26,7 @@
 
 namespace portolan {
 
-// Takes over SIGSEGV and SIGBUS, keeping what is there as the program's, and whatever handlers it has
+// Takes over the signals of faults and SIGABRT, keeping what is there as the program's, and whatever handlers it has
 // already: it may have loaded us late.
 void signals_init();
 // Does the kernel still call us for the two? If not, copies of user memory go another way.

@@ -8,6 +8,7 @@
 #include "proof/messages.hpp"
 #include "proof/reaping.hpp"
 #include "segment/recovery.hpp"
+#include "task/exception.hpp"
 #include "task/exception_ports.hpp"
 
 namespace portolan::proof {
@@ -211,6 +212,67 @@ class Inherit : public Swap {
   }
 };
 
+// -- raised
+
+uint32_t some_state(const void*, uint32_t, uint32_t* words) {
+  for (uint32_t i = 0; i < 42; i++) words[i] = i;
+  return 42;
+}
+
+// The thread tells of an exception: to a queue that is full, or to a receiver who sleeps, or to a port that
+// takes none of this kind.
+template <int kCase>
+class Raise : public Scenario {
+ public:
+  using Scenario::Scenario;
+  std::vector<std::string> outcomes() const override {
+    return kCase == kOwn ? std::vector<std::string>{"not sent"} : std::vector<std::string>{"before", "sent"};
+  }
+  void stage() override {
+    to = kCase == kOwn ? a.allocate() : b.allocate();
+    reply = a.allocate();
+    const mach_port_name_t there = kCase == kOwn ? to : b.give_send(to, a);
+    if (kCase == kOwn) World::require(a.insert_right(to, to, kMakeSend) == KERN_SUCCESS, "a send right");
+    const ipc::ActionChange change = {
+        kMask, kCase == kAsleep ? uint32_t{EXCEPTION_DEFAULT}
+                                : EXCEPTION_STATE_IDENTITY | MACH_EXCEPTION_CODES, 4};
+    World::require(exception_ports_set(a.thread(), ExceptionTarget::of(a.handle()), a.space(), change, there) ==
+                       KERN_SUCCESS,
+                   "an action");
+    thread_port(a.thread(), a.thread().index());
+    if (kCase == kFull)
+      for (mach_msg_id_t i = 0; i < 5; i++)
+        World::require(b.send(to, kMakeSend, i) == MACH_MSG_SUCCESS, "a full queue");
+    if (kCase == kAsleep) w.put_to_sleep(b, [&] { b.receive(to, 0); });
+  }
+  void trap() override {
+    ExceptionReport report;
+    report.type = EXC_CRASH;
+    report.state = some_state;
+    ExceptionRequest request;
+    answer(exception_send(a.thread(), ExceptionTarget::of(a.handle()), report, a.space(), ipc::Name{reply},
+                          request));
+  }
+  unsigned outcome(Judge& judge) override {
+    TestTask& receiver = kCase == kOwn ? a : b;
+    const unsigned queued = w.queued(w.port(receiver, to), kId) + (kCase == kAsleep && w.given(b) != nullptr);
+    // The request's end tells the reply port.
+    const unsigned ended = w.queued(w.port(a, reply), MACH_NOTIFY_SEND_ONCE);
+    judge.equal(0, ended, "ends of requests");
+    judge.equal(queued, w.port(a, reply)->sorights.get(), "send-once rights to the reply port");
+    const unsigned before = kCase == kFull ? 7 : 2;  // the name, the action, and messages on their way
+    judge.equal(before + queued, w.port(receiver, to)->srights.get(), "send rights");
+    return queued;
+  }
+
+  enum { kFull, kAsleep, kOwn };
+
+ private:
+  static constexpr uint32_t kMask = EXC_MASK_CRASH;
+  static constexpr mach_msg_id_t kId = kCase == kAsleep ? 2401 : 2407;
+  mach_port_name_t to = 0, reply = 0;
+};
+
 // -- ends
 
 // A task ends that has actions, as have its thread and an embryo of its.
@@ -312,6 +374,9 @@ constexpr Listed kScenarios[] = {
     {"kernel-get-exceptions", "the same", make_scenario<Ask<3414>>, "mach_msg to the kernel"},
     {"kernel-swap-exceptions", "the same", make_scenario<Ask<3415>>, "mach_msg to the kernel"},
     {"exceptions-inherit", "an embryo of a task that has some", make_scenario<Inherit>, "fork"},
+    {"exception-raise", "the handler's queue is full", make_scenario<Raise<0>>, "an exception"},
+    {"exception-raise-asleep", "the handler sleeps", make_scenario<Raise<1>>, "an exception"},
+    {"exception-raise-own", "its own port", make_scenario<Raise<2>>, "an exception"},
     {"exceptions-end", "a task and a thread that have some, by a reaper that dies",
      make_scenario<EndWithActions>, "launchd"},
     {"exceptions-thread", "a thread sets some and goes", make_scenario<ThreadGoes>, "thread end"},
