@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "ipc/mach_port.hpp"
+#include "segment/guard.hpp"
 #include "task/exception.hpp"
 #include "traps/exception_state.hpp"
+#include "traps/process.hpp"
 #include "traps/trap.hpp"
 
 namespace portolan {
@@ -134,12 +136,21 @@ class Raise {
 };
 
 // As long as the thread waits it handles the signals that it handled before.
-bool raise_exception(const ExceptionReport& report, ucontext_t& interrupted) {
-  if (g_process == nullptr || g_process->epoch.load() == 0 || g_process->lost != 0) return false;
+bool tell(const ExceptionReport& report, ucontext_t& interrupted) {
   Raise raise(report, interrupted);
   if (!raise.wanted()) return false;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &interrupted.uc_sigmask, nullptr, sizeof(uint64_t));
   return raise.handled();
+}
+
+bool raise_exception(const ExceptionReport& report, ucontext_t& interrupted) {
+  if (g_process == nullptr || g_process->epoch.load() == 0 || g_process->lost != 0) return false;
+  if (is_vfork_child()) return false;
+  // A handler starts without even the right to look.
+  const uint32_t rights = guard_shut();
+  const bool handled = tell(report, interrupted);
+  guard_close(rights);
+  return handled;
 }
 
 ExceptionReport report_of(const Fault& fault, const ucontext_t& interrupted) {
