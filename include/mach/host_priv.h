@@ -18,10 +18,12 @@ PORTOLAN_EXPORT kern_return_t host_set_exception_ports(host_priv_t host_priv, ex
                                                        thread_state_flavor_t new_flavor);
 
 // As task_get_exception_ports.
-PORTOLAN_EXPORT kern_return_t host_get_exception_ports(
-    host_priv_t host_priv, exception_mask_t exception_mask, exception_mask_array_t masks,
-    mach_msg_type_number_t* masksCnt, exception_handler_array_t old_handlers,
-    exception_behavior_array_t old_behaviors, exception_flavor_array_t old_flavors);
+PORTOLAN_EXPORT kern_return_t host_get_exception_ports(host_priv_t host_priv, exception_mask_t exception_mask,
+                                                       exception_mask_array_t masks,
+                                                       mach_msg_type_number_t* masksCnt,
+                                                       exception_handler_array_t old_handlers,
+                                                       exception_behavior_array_t old_behaviors,
+                                                       exception_flavor_array_t old_flavors);
 
 // As task_swap_exception_ports.
 PORTOLAN_EXPORT kern_return_t host_swap_exception_ports(

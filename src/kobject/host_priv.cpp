@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host_priv subsystem: ids from 400 on, of the privileged host port. Ids that are missing have no call yet.
+// The host_priv subsystem: ids from 400 on, of the privileged host port. Ids that are missing have no call
+// yet.
 #include "kobject/exception_ports.hpp"
 
 namespace portolan::kobject {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handler's side of an exception: a request is taken apart, the program's function of its kind called, and a
-// reply made (tasks 4.7). Contracts are in include/mach/{exc,mach_exc}.h.
+// The handler's side of an exception: a request is taken apart, the program's function of its kind called,
+// and a reply made (tasks 4.7). Contracts are in include/mach/{exc,mach_exc}.h.
 #include <mach/exc.h>
 #include <mach/mach.h>
 #include <mach/mach_exc.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other side: a program that sends an exception's message itself (tasks 4.7). The trailer tells that it was
-// not the kernel. Contracts are in include/mach/{exc,mach_exc}.h.
+// The other side: a program that sends an exception's message itself (tasks 4.7). The trailer tells that it
+// was not the kernel. Contracts are in include/mach/{exc,mach_exc}.h.
 #include <mach/exc.h>
 #include <mach/mach.h>
 #include <mach/mach_exc.h>
@@ -108,9 +108,8 @@ kern_return_t ask(mach_msg_id_t id, mach_msg_id_t first, mach_port_t port, mach_
   room.header.msgh_local_port = mig_get_reply_port();
   room.header.msgh_id = id;
   const mach_port_t reply_port = room.header.msgh_local_port;
-  const mach_msg_return_t sent =
-      mach_msg(&room.header, MACH_SEND_MSG | MACH_RCV_MSG, writer.size(), sizeof room, reply_port,
-               MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
+  const mach_msg_return_t sent = mach_msg(&room.header, MACH_SEND_MSG | MACH_RCV_MSG, writer.size(),
+                                          sizeof room, reply_port, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
   if (sent != MACH_MSG_SUCCESS) {
     mig_dealloc_reply_port(reply_port);
     return sent;

@@ -142,8 +142,8 @@ void put_back(Thread& self, Handle<Port> port) {
   if (code != 0) self.left_in_hand = true;
 }
 
-kern_return_t send(Thread& self, const Action& action, const ExceptionReport& report,
-                   Handle<Space> space, ipc::Name reply) {
+kern_return_t send(Thread& self, const Action& action, const ExceptionReport& report, Handle<Space> space,
+                   ipc::Name reply) {
   Body body;
   kern_return_t code = make_body(body, action, report);
   if (code != KERN_SUCCESS) return code;
@@ -153,8 +153,7 @@ kern_return_t send(Thread& self, const Action& action, const ExceptionReport& re
   Kmsg& kmsg = self.segment().at(handle);
   kmsg.id.init(id_of(action));
   if (action.identity()) kmsg.descriptors.init(2);
-  for (uint32_t i = 0; i < body.count; i++)
-    ipc::body_word(self.segment(), kmsg, 4 * i).init(body.words[i]);
+  for (uint32_t i = 0; i < body.count; i++) ipc::body_word(self.segment(), kmsg, 4 * i).init(body.words[i]);
   code = KERN_RESOURCE_SHORTAGE;
   if (thread) {
     const Sending sending{action, handle, thread, space, reply, report.type == EXC_CRASH};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exception ports of tasks, threads and the host: set, got and swapped. Codes: docs/rules/tasks.md 4.2 to 4.4.
+// Exception ports of tasks, threads and the host: set, got and swapped. Codes: docs/rules/tasks.md 4.2
+// to 4.4.
 //
 // Locks: that of the task, or the thread's task, or the host's array; then a space's, then the ports'. If we
-// die here: one transaction each; what was replaced is released by work that is on our list (ipc/actions.hpp).
+// die here: one transaction each; what was replaced is released by work that is on our list
+// (ipc/actions.hpp).
 #pragma once
 
 #include "ipc/actions.hpp"

@@ -55,12 +55,12 @@ bool is_attached(const ThreadContext& context) {
 
 class Raise {
  public:
-  Raise(const ExceptionReport& report, ucontext_t& interrupted) : report_(report), interrupted_(interrupted) {}
+  Raise(const ExceptionReport& report, ucontext_t& interrupted)
+      : report_(report), interrupted_(interrupted) {}
   ~Raise() {
     if (!reply_port_.valid()) return;
     const Trap trap;
-    if (trap.ok())
-      ipc::port_mod_refs(trap.thread(), trap.space(), reply_port_, MACH_PORT_RIGHT_RECEIVE, -1);
+    if (trap.ok()) ipc::port_mod_refs(trap.thread(), trap.space(), reply_port_, MACH_PORT_RIGHT_RECEIVE, -1);
   }
   Raise(const Raise&) = delete;
   Raise& operator=(const Raise&) = delete;
@@ -104,8 +104,8 @@ class Raise {
 
   kern_return_t await() {
     Reply reply;
-    const mach_msg_return_t received =
-        mach_msg(&reply.header, MACH_RCV_MSG, 0, sizeof reply, reply_port_.value, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
+    const mach_msg_return_t received = mach_msg(&reply.header, MACH_RCV_MSG, 0, sizeof reply,
+                                                reply_port_.value, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
     if (received == MACH_RCV_TOO_LARGE) return MIG_TYPE_ERROR;
     if (received != MACH_MSG_SUCCESS) return received;
     const kern_return_t code = judge(reply);
@@ -122,10 +122,10 @@ class Raise {
     if (header.msgh_id != request_.id + 100) return MIG_REPLY_MISMATCH;
     if ((header.msgh_bits & MACH_MSGH_BITS_COMPLEX) != 0 || header.msgh_size < kPlain) return MIG_TYPE_ERROR;
     if (header.msgh_size == kPlain && reply.code != KERN_SUCCESS) return reply.code;
-    const bool fits = request_.wants_state ? header.msgh_size >= kWithState &&
-                                                 reply.count <= kExceptionStateMost &&
-                                                 header.msgh_size == kWithState + 4 * reply.count
-                                           : header.msgh_size == kPlain;
+    const bool fits = request_.wants_state
+                          ? header.msgh_size >= kWithState && reply.count <= kExceptionStateMost &&
+                                header.msgh_size == kWithState + 4 * reply.count
+                          : header.msgh_size == kPlain;
     return fits ? reply.code : MIG_TYPE_ERROR;
   }
 
@@ -171,14 +171,14 @@ bool exception_handled(int signal, const siginfo_t& info, ucontext_t& interrupte
 }
 
 void exception_crash(int signal, const siginfo_t& info, ucontext_t& interrupted) {
-  constexpr uint64_t kCore = 1u << SIGILL | 1u << SIGTRAP | 1u << SIGABRT | 1u << SIGFPE | 1u << SIGBUS |
-                             1u << SIGSEGV;
+  constexpr uint64_t kCore =
+      1u << SIGILL | 1u << SIGTRAP | 1u << SIGABRT | 1u << SIGFPE | 1u << SIGBUS | 1u << SIGSEGV;
   if ((kCore >> signal & 1) == 0) return;
   const Fault fault = info.si_code > 0 ? fault_of(signal, info, interrupted) : Fault{};
-  const Fault crash = {EXC_CRASH,
-                       static_cast<uint64_t>(signal) << 24 | uint64_t{fault.type & 0xf} << 20 |
-                           (fault.code & 0xfffff),
-                       fault.subcode};
+  const Fault crash = {
+      EXC_CRASH,
+      static_cast<uint64_t>(signal) << 24 | uint64_t{fault.type & 0xf} << 20 | (fault.code & 0xfffff),
+      fault.subcode};
   raise_exception(report_of(crash, interrupted), interrupted);
 }
 

@@ -26,8 +26,7 @@ struct Lists {
 
 class Call {
  public:
-  Call(Level level, mach_port_name_t name, Strength least = Strength::control)
-      : memory_(g_process->segment) {
+  Call(Level level, mach_port_name_t name, Strength least = Strength::control) : memory_(g_process->segment) {
     if (!trap_.ok()) {
       code_ = MACH_SEND_INVALID_DEST;
       return;

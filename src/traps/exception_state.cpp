@@ -42,8 +42,9 @@ Fault breakpoint(const ucontext_t& context) {
 constexpr uint64_t kUndefined = EXC_I386_INVOP;
 
 // In the order of x86_thread_state64, up to the flags.
-constexpr int kRegisters[] = {REG_RAX, REG_RBX, REG_RCX, REG_RDX, REG_RDI, REG_RSI, REG_RBP, REG_RSP, REG_R8,
-                              REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL};
+constexpr int kRegisters[] = {REG_RAX, REG_RBX, REG_RCX, REG_RDX, REG_RDI, REG_RSI,
+                              REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                              REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL};
 // What a program may change of its flags: the arithmetic ones, direction, overflow, trap.
 constexpr uint64_t kUserFlags = 0xdd5;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks 4.7: the library's two sides of the messages of exceptions, for programs that serve them, or send them
-// themselves.
+// Tasks 4.7: the library's two sides of the messages of exceptions, for programs that serve them, or send
+// them themselves.
 #include <mach/exc.h>
 #include <mach/mach_exc.h>
 #include <mach/mig_errors.h>
@@ -65,8 +65,9 @@ using checks::states;
 
 extern "C" {
 
-kern_return_t catch_exception_raise(mach_port_t port, mach_port_t thread, mach_port_t task, exception_type_t type,
-                                    exception_data_t code, mach_msg_type_number_t codes) {
+kern_return_t catch_exception_raise(mach_port_t port, mach_port_t thread, mach_port_t task,
+                                    exception_type_t type, exception_data_t code,
+                                    mach_msg_type_number_t codes) {
   note("raise", port, type, code, codes);
   return rights(thread, task);
 }
@@ -81,7 +82,8 @@ kern_return_t catch_exception_raise_state_identity(mach_port_t port, mach_port_t
                                                    exception_type_t type, exception_data_t code,
                                                    mach_msg_type_number_t codes, int* flavor,
                                                    thread_state_t old_state, mach_msg_type_number_t old_count,
-                                                   thread_state_t new_state, mach_msg_type_number_t* new_count) {
+                                                   thread_state_t new_state,
+                                                   mach_msg_type_number_t* new_count) {
   note("both", port, type, code, codes);
   states(flavor, old_state, old_count, new_state, new_count);
   return rights(thread, task);
@@ -162,8 +164,8 @@ CHECK(Exceptions, BothSidesOfTheLibraryAgree) {
   EXPECT_EQ(3u, g_caught.words);
   count = 1;
   EXPECT_CODE(MIG_ARRAY_TOO_LARGE, served(port, [&] {
-                return exception_raise_state_identity(port, thread, task, 6, codes, 2, &flavor, before, 2, after,
-                                                      &count);
+                return exception_raise_state_identity(port, thread, task, 6, codes, 2, &flavor, before, 2,
+                                                      after, &count);
               }));
   EXPECT_STREQ("both", g_caught.by);
   EXPECT_EQ(2u, count);
@@ -181,9 +183,11 @@ CHECK(Exceptions, AFailureGivesTheRightsBack) {
   mach_msg_type_number_t count = 4;
   int flavor = 0;
   long long longs[2] = {};
-  EXPECT_CODE(KERN_FAILURE, served(port, [&] {
-                return mach_exception_raise_state(port, 5, longs, 2, &flavor, state, 4, state, &count);
-              })) << "the program has no such function";
+  EXPECT_CODE(
+      KERN_FAILURE,
+      served(port,
+             [&] { return mach_exception_raise_state(port, 5, longs, 2, &flavor, state, 4, state, &count); }))
+      << "the program has no such function";
   EXPECT_CODE(MACH_SEND_INVALID_DEST, exception_raise(0x123403, thread, task, 5, codes, 2));
   EXPECT_CODE(MIG_SERVER_DIED, [&] {
     std::future<kern_return_t> code =
@@ -218,7 +222,8 @@ CHECK(Exceptions, RequestsThatAreNoneAreRefused) {
   EXPECT_CODE(MIG_TYPE_ERROR, code(76)) << "of another kind";
   in.request.thread.disposition = in.request.task.disposition = MACH_MSG_TYPE_PORT_SEND;
   in.request.thread.name = in.request.task.name = self;
-  for (const mach_msg_size_t size : {24u, 28u, 59u, 75u, 80u}) EXPECT_CODE(MIG_BAD_ARGUMENTS, code(size)) << size;
+  for (const mach_msg_size_t size : {24u, 28u, 59u, 75u, 80u})
+    EXPECT_CODE(MIG_BAD_ARGUMENTS, code(size)) << size;
   in.request.codeCnt = 3;
   EXPECT_CODE(MIG_BAD_ARGUMENTS, code(80));
   in.request.Head.msgh_id = 2400;
@@ -233,7 +238,8 @@ CHECK(Exceptions, AServerLoopMendsAFault) {
   const mach_port_t port = new_port_with_sends(1);
   set_task(EXC_MASK_BAD_ACCESS, port);
   auto* page = static_cast<int*>(mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  std::future<int> value = std::async(std::launch::async, [page] { return *const_cast<volatile int*>(page); });
+  std::future<int> value =
+      std::async(std::launch::async, [page] { return *const_cast<volatile int*>(page); });
   EXPECT_CODE(MACH_MSG_SUCCESS, mach_msg_server_once(either, 8192, port, MACH_MSG_OPTION_NONE));
   EXPECT_STREQ("mach raise", g_caught.by);
   EXPECT_EQ(reinterpret_cast<int64_t>(page), g_caught.code[1]);

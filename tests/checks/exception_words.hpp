@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words that checks about exceptions are written in: the lists of actions, and a program that tells its own.
+// The words that checks about exceptions are written in: the lists of actions, and a program that tells its
+// own.
 #pragma once
 
 #include <mach/exception_types.h>
@@ -27,8 +28,8 @@ struct ActionLists {
 };
 ActionLists task_actions(exception_mask_t mask = kEveryType, task_t task = mach_task_self());
 ActionLists thread_actions(thread_t thread, exception_mask_t mask = kEveryType);
-void set_task(exception_mask_t mask, mach_port_t port, exception_behavior_t behavior = EXCEPTION_DEFAULT | kCodes,
-              thread_state_flavor_t flavor = 0);
+void set_task(exception_mask_t mask, mach_port_t port,
+              exception_behavior_t behavior = EXCEPTION_DEFAULT | kCodes, thread_state_flavor_t flavor = 0);
 
 // tests/programs/exception_child by posix_spawn; its exit status. -1: it could not be started, for `code`.
 int spawn_teller(const std::function<void(posix_spawnattr_t&)>& prepare, int* code = nullptr);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks checks 69 to 90: exceptions that are raised. The thread that faults is one of the check's own, and its
-// handler is the check; or it is a forked child's, which may not survive.
+// Tasks checks 69 to 90: exceptions that are raised. The thread that faults is one of the check's own, and
+// its handler is the check; or it is a forked child's, which may not survive.
 #include <errno.h>
 #include <mach/exc.h>
 #include <mach/host_priv.h>
@@ -91,15 +91,13 @@ class Fault {
  public:
   // `thread_port`: its own action for BAD_ACCESS.
   explicit Fault(mach_port_t thread_port = MACH_PORT_NULL, int protection = PROT_NONE)
-      : page_(static_cast<int*>(
-            mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+      : page_(static_cast<int*>(mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
         value_(std::async(std::launch::async, [this, thread_port] {
           const mach_port_t self = mach_thread_self();
           name_ = self;
           if (thread_port != MACH_PORT_NULL) {
-            EXPECT_CODE(KERN_SUCCESS,
-                        thread_set_exception_ports(self, EXC_MASK_BAD_ACCESS, thread_port,
-                                                   EXCEPTION_DEFAULT | kCodes, 0));
+            EXPECT_CODE(KERN_SUCCESS, thread_set_exception_ports(self, EXC_MASK_BAD_ACCESS, thread_port,
+                                                                 EXCEPTION_DEFAULT | kCodes, 0));
           }
           *const_cast<volatile int*>(page_) = 7;
           return *const_cast<volatile int*>(page_);
@@ -187,7 +185,8 @@ CHECK(Tasks, T069_OneLevelAfterTheOther) {
 
 CHECK(Tasks, T069_TheHostIsTheLast) {
   const mach_port_t host = mach_host_self(), port = new_port_with_sends(1);
-  if (host_set_exception_ports(host, EXC_MASK_BAD_ACCESS, port, EXCEPTION_DEFAULT | kCodes, 0) != KERN_SUCCESS)
+  if (host_set_exception_ports(host, EXC_MASK_BAD_ACCESS, port, EXCEPTION_DEFAULT | kCodes, 0) !=
+      KERN_SUCCESS)
     GTEST_SKIP() << "not root";
   const mach_port_t task = handler(EXC_MASK_BAD_ACCESS);
   Fault fault;
@@ -276,8 +275,8 @@ CHECK(Tasks, T075_RepliesThatAreNone) {
   large.start.header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0);
   large.start.header.msgh_remote_port = request.header.msgh_remote_port;
   large.start.header.msgh_id = request.header.msgh_id + 100;
-  EXPECT_CODE(MACH_MSG_SUCCESS,
-              mach_msg(&large.start.header, MACH_SEND_MSG, sizeof large, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL));
+  EXPECT_CODE(MACH_MSG_SUCCESS, mach_msg(&large.start.header, MACH_SEND_MSG, sizeof large, 0, MACH_PORT_NULL,
+                                         0, MACH_PORT_NULL));
   fault.finish(task);
 }
 
@@ -367,7 +366,8 @@ x86_thread_state64_t state_in(const Request& request) {
   return request.at<x86_thread_state64_t>(request.state() + 8);
 }
 
-void answer_state(const Request& request, x86_thread_state64_t state, uint32_t count = x86_THREAD_STATE64_COUNT) {
+void answer_state(const Request& request, x86_thread_state64_t state,
+                  uint32_t count = x86_THREAD_STATE64_COUNT) {
   Answer reply;
   reply.flavor = x86_THREAD_STATE64;
   reply.count = count;
@@ -377,7 +377,8 @@ void answer_state(const Request& request, x86_thread_state64_t state, uint32_t c
 }
 
 CHECK(Tasks, T080_AReplySaysWhereToGoOn) {
-  for (const int behavior : {EXCEPTION_STATE_IDENTITY | kCodes, EXCEPTION_STATE | kCodes, int{EXCEPTION_STATE}}) {
+  for (const int behavior :
+       {EXCEPTION_STATE_IDENTITY | kCodes, EXCEPTION_STATE | kCodes, int{EXCEPTION_STATE}}) {
     const mach_port_t port = handler(EXC_MASK_BAD_ACCESS, behavior, x86_THREAD_STATE64);
     std::future<int> way = std::async(std::launch::async, [] { return fault_with_a_way_out(nullptr); });
     const Request request = request_at(port);
@@ -393,7 +394,8 @@ CHECK(Tasks, T080_AReplySaysWhereToGoOn) {
 }
 
 CHECK(Tasks, T080_TheUnifiedFlavorTellsWhichItIs) {
-  const mach_port_t port = handler(EXC_MASK_BAD_ACCESS, EXCEPTION_STATE_IDENTITY | kCodes, MACHINE_THREAD_STATE);
+  const mach_port_t port =
+      handler(EXC_MASK_BAD_ACCESS, EXCEPTION_STATE_IDENTITY | kCodes, MACHINE_THREAD_STATE);
   std::future<int> way = std::async(std::launch::async, [] { return fault_with_a_way_out(nullptr); });
   const Request request = request_at(port);
   EXPECT_EQ(uint32_t{x86_THREAD_STATE}, request.at<uint32_t>(request.state()));
@@ -614,8 +616,9 @@ CHECK(Exceptions, SignalsReachAThreadThatWaits) {
   const Request parked = request_at(port);
   kill(another.pid(), SIGTERM);
   another.expect_signal(SIGTERM);
-  EXPECT_EQ(MACH_PORT_TYPE_DEAD_NAME, (eventually([&] { return type_of(parked.task()) != MACH_PORT_TYPE_SEND; }),
-                                       type_of(parked.task())));
+  EXPECT_EQ(
+      MACH_PORT_TYPE_DEAD_NAME,
+      (eventually([&] { return type_of(parked.task()) != MACH_PORT_TYPE_SEND; }), type_of(parked.task())));
 }
 
 // As a crash handler is installed from outside.

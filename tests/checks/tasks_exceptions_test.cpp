@@ -54,9 +54,8 @@ CHECK(Tasks, T061_MasksOfNoTypes) {
   EXPECT_CODE(KERN_SUCCESS, set_code(0, port, EXCEPTION_DEFAULT));
   EXPECT_EQ(1u, srights_of(port));
   ActionLists lists;
-  EXPECT_CODE(KERN_INVALID_ARGUMENT,
-              task_get_exception_ports(mach_task_self(), 1, lists.masks, &lists.count, lists.ports,
-                                       lists.behaviors, lists.flavors));
+  EXPECT_CODE(KERN_INVALID_ARGUMENT, task_get_exception_ports(mach_task_self(), 1, lists.masks, &lists.count,
+                                                              lists.ports, lists.behaviors, lists.flavors));
 }
 
 CHECK(Tasks, T062_ABehaviorMattersToALivePort) {
@@ -135,9 +134,8 @@ CHECK(Tasks, T068_ASwapGivesBackWhatWasThere) {
   EXPECT_EQ(1u, srights_of(first)) << "two references, one name";
   EXPECT_EQ(2u, refs_of(first));
   EXPECT_EQ(second, task_actions(both).ports[0]);
-  EXPECT_CODE(KERN_SUCCESS,
-              task_swap_exception_ports(mach_task_self(), both, MACH_PORT_NULL, 0, 0, old.masks, &old.count,
-                                        old.ports, old.behaviors, old.flavors));
+  EXPECT_CODE(KERN_SUCCESS, task_swap_exception_ports(mach_task_self(), both, MACH_PORT_NULL, 0, 0, old.masks,
+                                                      &old.count, old.ports, old.behaviors, old.flavors));
   ASSERT_EQ(1u, old.count);
   EXPECT_EQ(second, old.ports[0]);
   EXPECT_EQ(both, old.masks[0]);
@@ -172,7 +170,8 @@ CHECK(Exceptions, ASpawnAttributeIsForTheChildAlone) {
   EXPECT_EQ(EXCEPTION_STATE, told.behavior);
   EXPECT_EQ(mine, task_actions(EXC_MASK_BAD_ACCESS).ports[0]);
   EXPECT_EQ(0, spawn_teller([&](posix_spawnattr_t& attributes) {
-              EXPECT_EQ(0, posix_spawnattr_setexceptionports_np(&attributes, kEveryType, MACH_PORT_NULL, 0, 0));
+              EXPECT_EQ(0,
+                        posix_spawnattr_setexceptionports_np(&attributes, kEveryType, MACH_PORT_NULL, 0, 0));
             }));
 }
 
@@ -197,8 +196,7 @@ CHECK(Exceptions, WhatASpawnRefuses) {
 
 CHECK(Exceptions, ReplacedRightsAreReleased) {
   const mach_port_t port = new_port(), watch = new_port();
-  EXPECT_CODE(KERN_SUCCESS,
-              mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND));
+  EXPECT_CODE(KERN_SUCCESS, mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND));
   request(port, MACH_NOTIFY_NO_SENDERS, 1, watch);
   set_task(EXC_MASK_ALL, port);
   drop_send(port);
@@ -219,16 +217,15 @@ CHECK(Exceptions, ADeadPortIsToldAsDead) {
   Peer child([](const Line& line) { line.tell(task_actions(EXC_MASK_GUARD).ports[0]); });
   EXPECT_EQ(uint64_t{MACH_PORT_DEAD}, child.line().hear());
   ActionLists old;
-  EXPECT_CODE(KERN_SUCCESS, task_swap_exception_ports(mach_task_self(), kEveryType, MACH_PORT_NULL, 0, 0,
-                                                      old.masks, &old.count, old.ports, old.behaviors,
-                                                      old.flavors));
+  EXPECT_CODE(KERN_SUCCESS,
+              task_swap_exception_ports(mach_task_self(), kEveryType, MACH_PORT_NULL, 0, 0, old.masks,
+                                        &old.count, old.ports, old.behaviors, old.flavors));
   EXPECT_EQ(MACH_PORT_DEAD, old.ports[old.of(EXC_MASK_GUARD)]);
 }
 
 CHECK(Exceptions, AThreadsActionsEndWithIt) {
   const mach_port_t port = new_port(), watch = new_port();
-  EXPECT_CODE(KERN_SUCCESS,
-              mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND));
+  EXPECT_CODE(KERN_SUCCESS, mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND));
   request(port, MACH_NOTIFY_NO_SENDERS, 1, watch);
   thread_t other = MACH_PORT_NULL;
   std::thread([&] {
@@ -243,16 +240,14 @@ CHECK(Exceptions, AThreadsActionsEndWithIt) {
   }).join();
   EXPECT_EQ(MACH_NOTIFY_NO_SENDERS, await_id(watch));
   EXPECT_TRUE(eventually([&] { return type_of(other) == MACH_PORT_TYPE_DEAD_NAME; }));
-  EXPECT_CODE(MACH_SEND_INVALID_DEST,
-              thread_set_exception_ports(other, EXC_MASK_ALL, MACH_PORT_NULL, 0, 0));
+  EXPECT_CODE(MACH_SEND_INVALID_DEST, thread_set_exception_ports(other, EXC_MASK_ALL, MACH_PORT_NULL, 0, 0));
   EXPECT_CODE(KERN_INVALID_ARGUMENT,
               thread_set_exception_ports(mach_task_self(), EXC_MASK_ALL, MACH_PORT_NULL, 0, 0));
 }
 
 CHECK(Exceptions, ThoseOfAnotherTaskGoWithIt) {
   const mach_port_t port = new_port(), watch = new_port();
-  EXPECT_CODE(KERN_SUCCESS,
-              mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND));
+  EXPECT_CODE(KERN_SUCCESS, mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND));
   request(port, MACH_NOTIFY_NO_SENDERS, 1, watch);
   Peer peer([](const Line& line) {
     line.tell(mach_thread_self());
@@ -296,9 +291,8 @@ CHECK(Exceptions, TheHostsArePrivileged) {
   EXPECT_CODE(KERN_SUCCESS, get());
   ASSERT_EQ(2u, old.count);
   EXPECT_EQ(port, old.ports[old.of(EXC_MASK_GUARD)]);
-  EXPECT_CODE(KERN_SUCCESS,
-              host_swap_exception_ports(host, EXC_MASK_GUARD, MACH_PORT_NULL, 0, 0, old.masks, &old.count,
-                                        old.ports, old.behaviors, old.flavors));
+  EXPECT_CODE(KERN_SUCCESS, host_swap_exception_ports(host, EXC_MASK_GUARD, MACH_PORT_NULL, 0, 0, old.masks,
+                                                      &old.count, old.ports, old.behaviors, old.flavors));
   ASSERT_EQ(1u, old.count);
   EXPECT_EQ(port, old.ports[0]);
   EXPECT_EQ(1u, srights_of(port));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that tells what exception ports it was born with: to each action's port it sends a message with the
-// behaviour, the types and the flavour, and it exits with how many actions there are.
+// A program that tells what exception ports it was born with: to each action's port it sends a message with
+// the behaviour, the types and the flavour, and it exits with how many actions there are.
 #include <mach/mach.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ int main(void) {
   thread_state_flavor_t flavors[32];
   mach_msg_type_number_t count = 0;
   const exception_mask_t all = EXC_MASK_ALL | EXC_MASK_CRASH | EXC_MASK_CORPSE_NOTIFY;
-  if (task_get_exception_ports(mach_task_self(), all, masks, &count, ports, behaviors, flavors) != KERN_SUCCESS)
+  if (task_get_exception_ports(mach_task_self(), all, masks, &count, ports, behaviors, flavors) !=
+      KERN_SUCCESS)
     return 99;
   int set = 0;
   for (mach_msg_type_number_t i = 0; i < count; i++) {
@@ -28,7 +29,8 @@ int main(void) {
     message.header.msgh_id = 1000 + (behaviors[i] & 7);
     message.mask = masks[i];
     message.flavor = (uint32_t)flavors[i];
-    if (mach_msg(&message.header, MACH_SEND_MSG, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) != 0) return 98;
+    if (mach_msg(&message.header, MACH_SEND_MSG, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) != 0)
+      return 98;
     set++;
   }
   return set;

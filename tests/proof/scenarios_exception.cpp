@@ -38,7 +38,8 @@ class SetActions : public Scenario {
     const bool set = w.port(a, fresh)->srights == 3;
     judge.equal(set ? 3 : 1, w.port(a, fresh)->srights.get(), "rights to the new port");
     judge.equal(set || !others() ? 0 : 2, w.port(c, old)->srights.get(), "rights to the old port");
-    judge.equal(set || !others() ? 1 : 0, w.queued(w.port(c, watch), MACH_NOTIFY_NO_SENDERS), "notifications");
+    judge.equal(set || !others() ? 1 : 0, w.queued(w.port(c, watch), MACH_NOTIFY_NO_SENDERS),
+                "notifications");
     return set;
   }
 
@@ -73,9 +74,8 @@ class SetHost : public SetActions {
   using SetActions::SetActions;
   // The host outlives its tasks; the rights do not.
   void clear_away() override {
-    transact(w.reaper(), ipc::kActionNeeds, [&](Txn& txn) {
-      return exception_ports_store(txn, target, kChange, ipc::kRightNull);
-    });
+    transact(w.reaper(), ipc::kActionNeeds,
+             [&](Txn& txn) { return exception_ports_store(txn, target, kChange, ipc::kRightNull); });
     settle(w.reaper());
   }
 
@@ -234,10 +234,10 @@ class Raise : public Scenario {
     const mach_port_name_t there = kCase == kOwn ? to : b.give_send(to, a);
     if (kCase == kOwn) World::require(a.insert_right(to, to, kMakeSend) == KERN_SUCCESS, "a send right");
     const ipc::ActionChange change = {
-        kMask, kCase == kAsleep ? uint32_t{EXCEPTION_DEFAULT}
-                                : EXCEPTION_STATE_IDENTITY | MACH_EXCEPTION_CODES, 4};
-    World::require(exception_ports_set(a.thread(), ExceptionTarget::of(a.handle()), a.space(), change, there) ==
-                       KERN_SUCCESS,
+        kMask,
+        kCase == kAsleep ? uint32_t{EXCEPTION_DEFAULT} : EXCEPTION_STATE_IDENTITY | MACH_EXCEPTION_CODES, 4};
+    World::require(exception_ports_set(a.thread(), ExceptionTarget::of(a.handle()), a.space(), change,
+                                       there) == KERN_SUCCESS,
                    "an action");
     thread_port(a.thread(), a.thread().index());
     if (kCase == kFull)
@@ -287,8 +287,8 @@ class EndWithActions : public Reaping {
     World::require(c.notify(old, MACH_NOTIFY_NO_SENDERS, 0, watch) == KERN_SUCCESS, "a request");
     const uint32_t slot = a.thread().index();
     const Handle<Port> port = thread_port(a.thread(), slot);
-    const ExceptionTarget thread = {ExceptionTarget::Level::thread, {}, slot,
-                                    w.segment().ref_of(w.segment().at(port))};
+    const ExceptionTarget thread = {
+        ExceptionTarget::Level::thread, {}, slot, w.segment().ref_of(w.segment().at(port))};
     for (const ExceptionTarget& target : {ExceptionTarget::of(a.handle()), thread})
       World::require(exception_ports_set(a.thread(), target, a.space(), kChange, there) == KERN_SUCCESS,
                      "actions");
@@ -332,8 +332,8 @@ class ThreadGoes : public Scenario {
     task_thread_attach(fresh, a.handle());
     const Handle<Port> own = thread_port(fresh, fresh.index());
     if (own) {
-      const ExceptionTarget target = {ExceptionTarget::Level::thread, {}, fresh.index(),
-                                      w.segment().ref_of(w.segment().at(own))};
+      const ExceptionTarget target = {
+          ExceptionTarget::Level::thread, {}, fresh.index(), w.segment().ref_of(w.segment().at(own))};
       exception_ports_set(fresh, target, a.space(), kChange, port);
     }
     task_thread_gone(fresh, fresh.slot());
@@ -370,7 +370,8 @@ constexpr Listed kScenarios[] = {
     {"exceptions-host", "the host's", make_scenario<SetHost>, "host_set_exception_ports"},
     {"exceptions-swap", "a port, and one that has died", make_scenario<Swap>, "task_swap_exception_ports"},
     {"exceptions-get", "the same", make_scenario<Get>, "task_get_exception_ports"},
-    {"kernel-set-exceptions", "another task's by message", make_scenario<Ask<3413>>, "mach_msg to the kernel"},
+    {"kernel-set-exceptions", "another task's by message", make_scenario<Ask<3413>>,
+     "mach_msg to the kernel"},
     {"kernel-get-exceptions", "the same", make_scenario<Ask<3414>>, "mach_msg to the kernel"},
     {"kernel-swap-exceptions", "the same", make_scenario<Ask<3415>>, "mach_msg to the kernel"},
     {"exceptions-inherit", "an embryo of a task that has some", make_scenario<Inherit>, "fork"},
