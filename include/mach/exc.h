@@ -86,35 +86,38 @@ typedef __Reply__exception_raise_state_t __Reply__exception_raise_state_identity
 
 PORTOLAN_BEGIN_DECLS
 
-// Sends such a message, and waits for the reply, as the kernel does for a thread that faults; its trailer says
-// who sent it. Consumes nothing: rights are copied. *new_stateCnt is the room before, what came after. Blocks.
-// Returns what the handler answers, a code of mach_msg, MIG_SERVER_DIED if the request was destroyed, or
-// another MIG_ code for a reply that is none.
-PORTOLAN_EXPORT kern_return_t exception_raise(
-    mach_port_t exception_port, mach_port_t thread, mach_port_t task, exception_type_t exception,
-    exception_data_t code, mach_msg_type_number_t codeCnt);
-PORTOLAN_EXPORT kern_return_t exception_raise_state(
-    mach_port_t exception_port, exception_type_t exception, exception_data_t code, mach_msg_type_number_t
-    codeCnt, int* flavor, thread_state_t old_state, mach_msg_type_number_t old_stateCnt, thread_state_t
-    new_state, mach_msg_type_number_t* new_stateCnt);
+// Sends such a message, and waits for the reply, as the kernel does for a thread that faults; its trailer
+// says who sent it. Consumes nothing: rights are copied. *new_stateCnt is the room before, what came after.
+// Blocks. Returns what the handler answers, a code of mach_msg, MIG_SERVER_DIED if the request was destroyed,
+// or another MIG_ code for a reply that is none.
+PORTOLAN_EXPORT kern_return_t exception_raise(mach_port_t exception_port, mach_port_t thread,
+                                              mach_port_t task, exception_type_t exception,
+                                              exception_data_t code, mach_msg_type_number_t codeCnt);
+PORTOLAN_EXPORT kern_return_t exception_raise_state(mach_port_t exception_port, exception_type_t exception,
+                                                    exception_data_t code, mach_msg_type_number_t codeCnt,
+                                                    int* flavor, thread_state_t old_state,
+                                                    mach_msg_type_number_t old_stateCnt,
+                                                    thread_state_t new_state,
+                                                    mach_msg_type_number_t* new_stateCnt);
 PORTOLAN_EXPORT kern_return_t exception_raise_state_identity(
     mach_port_t exception_port, mach_port_t thread, mach_port_t task, exception_type_t exception,
     exception_data_t code, mach_msg_type_number_t codeCnt, int* flavor, thread_state_t old_state,
     mach_msg_type_number_t old_stateCnt, thread_state_t new_state, mach_msg_type_number_t* new_stateCnt);
 
-// For a server loop (messages 10.3): takes a request of ids 2401 to 2403 apart, calls the catch_ function of its kind, and
-// makes the reply. TRUE if it was such a request; a program that lacks the function answers KERN_FAILURE.
+// For a server loop (messages 10.3): takes a request of ids 2401 to 2403 apart, calls the catch_ function of
+// its kind, and makes the reply. TRUE if it was such a request; a program that lacks the function answers
+// KERN_FAILURE.
 PORTOLAN_EXPORT boolean_t exc_server(mach_msg_header_t* InHeadP, mach_msg_header_t* OutHeadP);
 
 // The program's own. KERN_SUCCESS: the thread goes on, and the rights to thread and task are the program's to
 // give back. Anything else: the next handler is asked, and the server loop gives them back.
-PORTOLAN_EXPORT kern_return_t catch_exception_raise(
-    mach_port_t exception_port, mach_port_t thread, mach_port_t task, exception_type_t exception,
-    exception_data_t code, mach_msg_type_number_t codeCnt);
+PORTOLAN_EXPORT kern_return_t catch_exception_raise(mach_port_t exception_port, mach_port_t thread,
+                                                    mach_port_t task, exception_type_t exception,
+                                                    exception_data_t code, mach_msg_type_number_t codeCnt);
 PORTOLAN_EXPORT kern_return_t catch_exception_raise_state(
-    mach_port_t exception_port, exception_type_t exception, exception_data_t code, mach_msg_type_number_t
-    codeCnt, int* flavor, thread_state_t old_state, mach_msg_type_number_t old_stateCnt, thread_state_t
-    new_state, mach_msg_type_number_t* new_stateCnt);
+    mach_port_t exception_port, exception_type_t exception, exception_data_t code,
+    mach_msg_type_number_t codeCnt, int* flavor, thread_state_t old_state,
+    mach_msg_type_number_t old_stateCnt, thread_state_t new_state, mach_msg_type_number_t* new_stateCnt);
 PORTOLAN_EXPORT kern_return_t catch_exception_raise_state_identity(
     mach_port_t exception_port, mach_port_t thread, mach_port_t task, exception_type_t exception,
     exception_data_t code, mach_msg_type_number_t codeCnt, int* flavor, thread_state_t old_state,

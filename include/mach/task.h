@@ -72,27 +72,29 @@ PORTOLAN_EXPORT kern_return_t task_info(task_name_t target_task, task_flavor_t f
 PORTOLAN_EXPORT kern_return_t task_threads(task_inspect_t target_task, thread_act_array_t* act_list,
                                            mach_msg_type_number_t* act_listCnt);
 
-// What is to be done about exceptions (tasks 4.2): for each type in exception_mask (1 << EXC_*) the task keeps a
-// send right to new_port, the behaviour and the state flavour, in place of what it had. Consumes nothing: the
-// right is copied; null takes the action away. Children inherit it. Does not block.
-// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT if the task is none, or for a mask, behaviour or flavour that does
-// not exist, KERN_FAILURE if the task is ending, MACH_SEND_INVALID_RIGHT if new_port is no send right, or
+// What is to be done about exceptions (tasks 4.2): for each type in exception_mask (1 << EXC_*) the task
+// keeps a send right to new_port, the behaviour and the state flavour, in place of what it had. Consumes
+// nothing: the right is copied; null takes the action away. Children inherit it. Does not block. Returns
+// KERN_SUCCESS, KERN_INVALID_ARGUMENT if the task is none, or for a mask, behaviour or flavour that does not
+// exist, KERN_FAILURE if the task is ending, MACH_SEND_INVALID_RIGHT if new_port is no send right, or
 // KERN_RESOURCE_SHORTAGE.
 PORTOLAN_EXPORT kern_return_t task_set_exception_ports(task_t task, exception_mask_t exception_mask,
                                                        mach_port_t new_port, exception_behavior_t behavior,
                                                        thread_state_flavor_t new_flavor);
 
-// What is to be done about exceptions (tasks 4.3): actions that are alike are one entry, in the order of their
-// first type; what is not set is an entry with a null port. Produces one user reference of a send right for each
-// entry. The arrays need room for EXC_TYPES_COUNT entries; the count is how many there are. Does not block.
-// Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_FAILURE, KERN_NO_SPACE or KERN_RESOURCE_SHORTAGE.
-PORTOLAN_EXPORT kern_return_t task_get_exception_ports(
-    task_t task, exception_mask_t exception_mask, exception_mask_array_t masks,
-    mach_msg_type_number_t* masksCnt, exception_handler_array_t old_handlers,
-    exception_behavior_array_t old_behaviors, exception_flavor_array_t old_flavors);
+// What is to be done about exceptions (tasks 4.3): actions that are alike are one entry, in the order of
+// their first type; what is not set is an entry with a null port. Produces one user reference of a send right
+// for each entry. The arrays need room for EXC_TYPES_COUNT entries; the count is how many there are. Does not
+// block. Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT, KERN_FAILURE, KERN_NO_SPACE or KERN_RESOURCE_SHORTAGE.
+PORTOLAN_EXPORT kern_return_t task_get_exception_ports(task_t task, exception_mask_t exception_mask,
+                                                       exception_mask_array_t masks,
+                                                       mach_msg_type_number_t* masksCnt,
+                                                       exception_handler_array_t old_handlers,
+                                                       exception_behavior_array_t old_behaviors,
+                                                       exception_flavor_array_t old_flavors);
 
-// Sets actions and gets those that were there, at once (tasks 4.4). Produces one user reference of a send right
-// for each entry. Does not block. Returns what the two calls return, with nothing changed unless it is
+// Sets actions and gets those that were there, at once (tasks 4.4). Produces one user reference of a send
+// right for each entry. Does not block. Returns what the two calls return, with nothing changed unless it is
 // KERN_SUCCESS.
 PORTOLAN_EXPORT kern_return_t task_swap_exception_ports(
     task_t task, exception_mask_t exception_mask, mach_port_t new_port, exception_behavior_t behavior,
@@ -103,10 +105,12 @@ PORTOLAN_EXPORT kern_return_t task_swap_exception_ports(
 // The same as task_get_exception_ports, with what tells ports apart in place of rights; a read port will do
 // (tasks 4.3). Produces nothing. Does not block.
 // Returns KERN_SUCCESS, KERN_INVALID_ARGUMENT or KERN_FAILURE.
-PORTOLAN_EXPORT kern_return_t task_get_exception_ports_info(
-    mach_port_t port, exception_mask_t exception_mask, exception_mask_array_t masks,
-    mach_msg_type_number_t* masksCnt, exception_handler_info_array_t old_handlers_info,
-    exception_behavior_array_t old_behaviors, exception_flavor_array_t old_flavors);
+PORTOLAN_EXPORT kern_return_t task_get_exception_ports_info(mach_port_t port, exception_mask_t exception_mask,
+                                                            exception_mask_array_t masks,
+                                                            mach_msg_type_number_t* masksCnt,
+                                                            exception_handler_info_array_t old_handlers_info,
+                                                            exception_behavior_array_t old_behaviors,
+                                                            exception_flavor_array_t old_flavors);
 
 PORTOLAN_END_DECLS
 

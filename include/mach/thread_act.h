@@ -21,17 +21,19 @@ PORTOLAN_BEGIN_DECLS
 PORTOLAN_EXPORT kern_return_t thread_get_special_port(thread_inspect_t thr_act, int which_port,
                                                       mach_port_t* special_port);
 
-// As task_set_exception_ports, for one thread, whose actions come before its task's (tasks 4.2). They end with
-// the thread.
+// As task_set_exception_ports, for one thread, whose actions come before its task's (tasks 4.2). They end
+// with the thread.
 PORTOLAN_EXPORT kern_return_t thread_set_exception_ports(thread_act_t thread, exception_mask_t exception_mask,
                                                          mach_port_t new_port, exception_behavior_t behavior,
                                                          thread_state_flavor_t new_flavor);
 
 // As task_get_exception_ports; of a thread for which nothing was ever set there are no entries (tasks 4.3).
-PORTOLAN_EXPORT kern_return_t thread_get_exception_ports(
-    thread_act_t thread, exception_mask_t exception_mask, exception_mask_array_t masks,
-    mach_msg_type_number_t* masksCnt, exception_handler_array_t old_handlers,
-    exception_behavior_array_t old_behaviors, exception_flavor_array_t old_flavors);
+PORTOLAN_EXPORT kern_return_t thread_get_exception_ports(thread_act_t thread, exception_mask_t exception_mask,
+                                                         exception_mask_array_t masks,
+                                                         mach_msg_type_number_t* masksCnt,
+                                                         exception_handler_array_t old_handlers,
+                                                         exception_behavior_array_t old_behaviors,
+                                                         exception_flavor_array_t old_flavors);
 
 // As task_swap_exception_ports.
 PORTOLAN_EXPORT kern_return_t thread_swap_exception_ports(

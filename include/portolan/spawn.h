@@ -19,9 +19,9 @@ PORTOLAN_EXPORT int posix_spawnattr_setspecialport_np(posix_spawnattr_t* attr, m
                                                       int which);
 
 // The child has these actions for the types of exception in mask, whatever its parent has (tasks 4.2). As for
-// special ports, the right is copied when the child is made: posix_spawn answers EINVAL if the name is no send
-// right, if the action cannot be set, or for more than 14 calls on the same attributes. They are freed by
-// posix_spawnattr_destroy. Returns 0 or ENOMEM.
+// special ports, the right is copied when the child is made: posix_spawn answers EINVAL if the name is no
+// send right, if the action cannot be set, or for more than 14 calls on the same attributes. They are freed
+// by posix_spawnattr_destroy. Returns 0 or ENOMEM.
 PORTOLAN_EXPORT int posix_spawnattr_setexceptionports_np(posix_spawnattr_t* attr, exception_mask_t mask,
                                                          mach_port_t new_port, exception_behavior_t behavior,
                                                          thread_state_flavor_t flavor);

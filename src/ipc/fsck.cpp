@@ -214,9 +214,9 @@ void Walk::tell(uint32_t port, const Holder& holder, const char* what) {
 PortSums* Walk::sums(uint32_t port, const Holder& holder) {
   if (!exists<Port>(port)) {
     static constexpr const char* kIds[] = {"N3", "M2", "R1", "R1", "P6", "T1", "S2", "S4", "B1", "X1", "T3"};
-    static constexpr const char* kNames[] = {"space",         "message", "port",        "port",
-                                             "kernel object", "task",    "thread slot", "thread slot",
-                                             "namespace",     "port",    "array of actions"};
+    static constexpr const char* kNames[] = {
+        "space",       "message",     "port",      "port", "kernel object",   "task",
+        "thread slot", "thread slot", "namespace", "port", "array of actions"};
     report_.add(kIds[holder.kind], kNames[holder.kind], " ", holder.owner, " has a right to port ", port,
                 ", which does not exist");
     return nullptr;

@@ -24,7 +24,8 @@ void Walk::walk_roots() {
 void Walk::walk_actions(uint32_t actions, const char* from, uint32_t owner) {
   if (actions == 0 || !reach<Actions>(actions, "T3", from, owner)) return;
   for (const Actions::Action& action : at<Actions>(actions).of)
-    if (action.port != kRightNull && action.port != kRightDead) add_send(action.port, {Holder::kAction, actions});
+    if (action.port != kRightNull && action.port != kRightDead)
+      add_send(action.port, {Holder::kAction, actions});
 }
 
 void Walk::walk_tasks() {

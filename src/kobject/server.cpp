@@ -22,7 +22,8 @@ using ipc::body_word;
 using ipc::kRightDead;
 using ipc::kRightNull;
 
-constexpr const Subsystem* kSubsystems[] = {&kMachPort, &kTask, &kThreadAct, &kMachVm, &kMachHost, &kHostPriv};
+constexpr const Subsystem* kSubsystems[] = {&kMachPort, &kTask,     &kThreadAct,
+                                            &kMachVm,   &kMachHost, &kHostPriv};
 
 struct Found {
   const Subsystem* subsystem = nullptr;

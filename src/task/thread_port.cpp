@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads of a task: their number, and their ports. A thread slot's `task`, `kernel_port` and `actions` belong
-// to the lock of its task, so that another thread may ask for a thread's port, or set what it does about
-// exceptions.
+// Threads of a task: their number, and their ports. A thread slot's `task`, `kernel_port` and `actions`
+// belong to the lock of its task, so that another thread may ask for a thread's port, or set what it does
+// about exceptions.
 //
 // If we die here: each function is one transaction, and ending a thread can be done again.
 #include "task/task_internal.hpp"

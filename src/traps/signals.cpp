@@ -90,7 +90,8 @@ void defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupte
 }
 
 // Nobody but us wants this signal: what would have happened without us.
-void by_default(int signal, const siginfo_t& info, bool fault, uintptr_t disposition, ucontext_t& interrupted) {
+void by_default(int signal, const siginfo_t& info, bool fault, uintptr_t disposition,
+                ucontext_t& interrupted) {
   if (!fault && disposition == reinterpret_cast<uintptr_t>(SIG_IGN)) return;
   if ((bit(signal) & kIgnoredByDefault) != 0) return;
   if ((bit(signal) & kStopping) != 0) {

@@ -15,8 +15,8 @@
 //
 // A fault outside of a section is an exception first (exception.hpp).
 //
-// The trampoline handles the signals of faults and SIGABRT always; for the rest it stands only where the program has a
-// handler. It uses thread-local memory alone: the segment may be closed to it.
+// The trampoline handles the signals of faults and SIGABRT always; for the rest it stands only where the
+// program has a handler. It uses thread-local memory alone: the segment may be closed to it.
 //
 // Divergence from Linux: SEGV and BUS are never blocked, and handlers start with all signals blocked for an
 // instant.
@@ -26,8 +26,8 @@
 
 namespace portolan {
 
-// Takes over the signals of faults and SIGABRT, keeping what is there as the program's, and whatever handlers it has
-// already: it may have loaded us late.
+// Takes over the signals of faults and SIGABRT, keeping what is there as the program's, and whatever handlers
+// it has already: it may have loaded us late.
 void signals_init();
 // Does the kernel still call us for the two? If not, copies of user memory go another way.
 bool signals_in_charge();

@@ -382,8 +382,7 @@ TEST_F(Tasks, ASwapThatCannotNameWhatWasThereChangesNothing) {
   }
   ipc::ActionList list;
   mach_port_name_t names[ipc::kExceptionTypes];
-  EXPECT_EQ(KERN_NO_SPACE,
-            exception_ports_swap(self_, target, space(task), change, mine.value, list, names));
+  EXPECT_EQ(KERN_NO_SPACE, exception_ports_swap(self_, target, space(task), change, mine.value, list, names));
   EXPECT_EQ(KERN_NO_SPACE, exception_ports_get(self_, target, space(task), EXC_MASK_GUARD, list, names));
   const ipc::Actions& actions = segment_.at(Handle<ipc::Actions>{segment_.at(task).actions});
   EXPECT_EQ(before, actions.of[EXC_GUARD].port);
