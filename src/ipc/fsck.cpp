@@ -56,10 +56,10 @@ constexpr Invariant kInvariants[] = {
 };
 
 constexpr const char* zone_name(unsigned zone) {
-  constexpr const char* kNames[] = {"element", "task",        "space",  "port",    "port set",
-                                    "link",    "message",     "data",   "service", "namespace",
-                                    "site",    "acquisition", "module", "request", "job",     "watch",
-                                    "array of actions"};
+  constexpr const char* kNames[] = {
+      "element", "task",    "space",           "port", "port set",    "link",   "message",
+      "data",    "service", "namespace",       "site", "acquisition", "module", "request",
+      "job",     "watch",   "array of actions"};
   return zone < std::size(kNames) ? kNames[zone] : kNames[0];
 }
 

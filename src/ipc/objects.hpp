@@ -341,9 +341,9 @@ inline constexpr unsigned kSpecialPorts = 12;  // tasks 1.6
 inline constexpr unsigned kRegisteredPorts = 3;
 inline constexpr unsigned kExceptionTypes = 14;  // type 0 is none
 
-// What is to be done with each type of exception (tasks 4.2), by type. Made when the first is set; the host's,
-// with the domain. Belongs to the lock of its task, or of its thread's task; the host's to its own. One on a
-// work list holds rights that were in another, to be released.
+// What is to be done with each type of exception (tasks 4.2), by type. Made when the first is set; the
+// host's, with the domain. Belongs to the lock of its task, or of its thread's task; the host's to its own.
+// One on a work list holds rights that were in another, to be released.
 //   T3: an array has one owner: a task, a thread, the host or a work list. Each action counts one send right.
 struct Actions : Element {
   struct Action {

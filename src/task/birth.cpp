@@ -28,8 +28,9 @@ Handle<Task> blank(Txn& txn) {
   crash_fence();
   for (Cell<uint32_t>* cell :
        {&task.link, &task.work, &task.space, &task.port, &task.name_port, &task.parent, &task.threads,
-        &task.embryo_next, &task.flags, &task.semaphores, &task.job, &task.actions, &task.credentials.uid, &task.credentials.gid,
-        &task.credentials.ruid, &task.credentials.rgid, &task.credentials.pid, &task.credentials.pid_version})
+        &task.embryo_next, &task.flags, &task.semaphores, &task.job, &task.actions, &task.credentials.uid,
+        &task.credentials.gid, &task.credentials.ruid, &task.credentials.rgid, &task.credentials.pid,
+        &task.credentials.pid_version})
     cell->init(0);
   for (Cell<uint32_t>& port : task.special) port.init(kRightNull);
   for (Cell<uint32_t>& port : task.registered) port.init(kRightNull);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a posix_spawnattr_t says about ports (bootstrap 12.4). It is kept in the room that the C library leaves
-// at the structure's end and clears in posix_spawnattr_init: so a copy of the attributes has it, too. Only
-// exception ports do not fit there: they are memory that posix_spawnattr_destroy frees.
+// What a posix_spawnattr_t says about ports (bootstrap 12.4). It is kept in the room that the C library
+// leaves at the structure's end and clears in posix_spawnattr_init: so a copy of the attributes has it, too.
+// Only exception ports do not fit there: they are memory that posix_spawnattr_destroy frees.
 #pragma once
 
 #include <spawn.h>

@@ -78,13 +78,13 @@
 #include <mach_debug/mach_debug.h>
 #include <mach_debug/mach_debug_types.h>
 #include <os/reason_private.h>
+#include <portolan/spawn.h>
 #include <servers/bootstrap.h>
 #include <servers/bootstrap_defs.h>
 #include <servers/bootstrap_priv.h>
 #include <servers/bootstrap_server.h>
 #include <servers/bootstrap_wire.h>
 #include <servers/netname_defs.h>
-#include <portolan/spawn.h>
 #include <spawn_private.h>
 #include <sys/event.h>
 #include <sys/event_private.h>
