@@ -107,7 +107,8 @@ class Raise {
     const mach_msg_return_t received = mach_msg(&reply.header, MACH_RCV_MSG, 0, sizeof reply,
                                                 reply_port_.value, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
     if (received == MACH_RCV_TOO_LARGE) return MIG_TYPE_ERROR;
-    if (received != MACH_MSG_SUCCESS) return received;
+    // The port may be gone, but that is not what a handler may answer.
+    if (received != MACH_MSG_SUCCESS) return MACH_RCV_INTERRUPTED;
     const kern_return_t code = judge(reply);
     if (reply.header.msgh_id != MACH_NOTIFY_SEND_ONCE) mach_msg_destroy(&reply.header);
     if (code != KERN_SUCCESS || !request_.wants_state) return code;
