@@ -123,7 +123,8 @@ const char* zone_word(unsigned zone) {
                                     "recorded module",
                                     "request for a notification",
                                     "job",
-                                    "watch of a kernel queue"};
+                                    "watch of a kernel queue",
+                                    "table of exception ports"};
   return zone < sizeof kWords / sizeof *kWords ? kWords[zone] : "";
 }
 

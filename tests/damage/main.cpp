@@ -43,9 +43,10 @@ struct Part {
 };
 
 std::vector<Part> parts_of(const Segment& segment) {
-  static const char* const kZones[kMaxZones] = {
+  static const char* const kZones[] = {
       "",         "tasks",      "spaces", "ports",        "sets",    "links",    "messages", "data",
-      "services", "namespaces", "sites",  "acquisitions", "modules", "requests", "",         ""};
+      "services", "namespaces", "sites",  "acquisitions", "modules", "requests", "jobs",     "watches",
+      "actions"};
   const Header& header = segment.header();
   const uint64_t slots = std::min(segment.threads_high(), 8u);
   std::vector<Part> parts = {{"header", 0, sizeof(Header)},
@@ -53,7 +54,7 @@ std::vector<Part> parts_of(const Segment& segment) {
                              {"slots", header.slots_base, slots * sizeof(ThreadSlot)}};
   for (unsigned id = 1; id < kMaxZones; id++)
     if (segment.carved(id) > 1)
-      parts.push_back({kZones[id], segment.offset_of(&segment.element(id, 0)),
+      parts.push_back({id < std::size(kZones) ? kZones[id] : "others", segment.offset_of(&segment.element(id, 0)),
                        uint64_t{segment.carved(id)} * segment.element_size(id)});
   for (uint32_t i = 1; i < segment.carved(header.arena_zone); i++)
     parts.push_back({"entries", segment.offset_of(segment.arena(i)), kPage});
