@@ -273,9 +273,11 @@ Picked mqueue_take_from_set(Txn& txn, Locked<Pset>& pset, uint32_t room, uint32_
     }
     const Handle<Link> link{pset->ready_head};
     Locked<Port> port = txn.lock(Handle<Port>{txn.segment().at(link).port});
-    link_unready(txn, pset, link);
-    if (port->queue_head == 0) continue;  // drained by somebody who received directly
-    link_make_ready(txn, pset, link);     // to the tail, before its message is looked at
+    if (port->queue_head == 0) {  // drained by somebody who received directly
+      link_unready(txn, pset, link);
+      continue;
+    }
+    link_rotate(txn, pset, link);  // before its message is looked at
     return mqueue_take(txn, port, room, option);
   }
   return {};

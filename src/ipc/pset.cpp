@@ -127,9 +127,10 @@ bool links_remove(Txn& txn, Locked<Port>& port, unsigned limit) {
   return true;
 }
 
-void link_make_ready(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {
+namespace {
+
+void append_ready(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {
   Link& link = txn.segment().at(handle);
-  if (link.ready) return;
   const uint32_t tail = pset->ready_tail;
   txn.set(link.ready, 1);
   txn.set(link.ready_next, 0);
@@ -139,7 +140,19 @@ void link_make_ready(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {
   else
     txn.set(txn.segment().at(Handle<Link>{tail}).ready_next, handle.index);
   txn.set(pset->ready_tail, handle.index);
+}
+
+}  // namespace
+
+void link_make_ready(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {
+  if (!txn.segment().at(handle).ready) append_ready(txn, pset, handle);
+  // Also where it was: of a member that was drained directly nobody has noticed yet that it is not ready.
   if (pset->watch != 0) watch_fire(txn, Handle<Watch>{pset->watch});
+}
+
+void link_rotate(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {
+  link_unready(txn, pset, handle);
+  append_ready(txn, pset, handle);
 }
 
 void link_unready(Txn& txn, Locked<Pset>& pset, Handle<Link> handle) {

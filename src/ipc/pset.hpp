@@ -23,7 +23,10 @@ void link_remove(Txn& txn, Locked<Port>& port, Locked<Pset>& pset, Handle<Link> 
 // Takes a port out of up to `limit` sets; true when it is in none any more.
 bool links_remove(Txn& txn, Locked<Port>& port, unsigned limit);
 
+// Something was queued on the member.
 void link_make_ready(Txn& txn, Locked<Pset>& pset, Handle<Link> link);
+// One that is ready has had its turn: to the tail.
+void link_rotate(Txn& txn, Locked<Pset>& pset, Handle<Link> link);
 void link_unready(Txn& txn, Locked<Pset>& pset, Handle<Link> link);
 
 }  // namespace portolan::ipc

@@ -81,6 +81,28 @@ TEST(Ports, LevelAndEdge) {
   destroy(port);
 }
 
+// The same of a set, whose members the program drains through the set or one by one.
+TEST(Ports, AnEdgeOfASet) {
+  const mach_port_t port = new_port(), set = new_set({port});
+  const int kq = new_queue();
+  ASSERT_EQ(0, apply(kq, set, EVFILT_MACHPORT, EV_ADD | EV_CLEAR));
+  for (const mach_port_t drained : {port, set, port}) {
+    EXPECT_EQ(MACH_MSG_SUCCESS, send(port));
+    EXPECT_EQ(1u, events(kq).size());
+    EXPECT_TRUE(events(kq, 0).empty());
+    EXPECT_EQ(MACH_MSG_SUCCESS, send(port));
+    EXPECT_EQ(1u, events(kq).size());
+    EXPECT_TRUE(events(kq, 0).empty());
+    EXPECT_EQ(2, drain(drained));
+    EXPECT_TRUE(events(kq, 0).empty());
+  }
+  EXPECT_EQ(MACH_MSG_SUCCESS, send(port));
+  EXPECT_EQ(1u, events(kq).size());
+  close(kq);
+  EXPECT_EQ(KERN_SUCCESS, mach_port_mod_refs(mach_task_self(), set, MACH_PORT_RIGHT_PORT_SET, -1));
+  destroy(port);
+}
+
 TEST(Ports, MessagesFromAnotherProcess) {
   const mach_port_t port = new_port();
   ASSERT_EQ(KERN_SUCCESS, mach_ports_register(mach_task_self(), const_cast<mach_port_t*>(&port), 1));
