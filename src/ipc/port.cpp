@@ -243,7 +243,7 @@ bool port_reap_step(Thread& self, Handle<Port> handle) {
       notify_cancel(txn, kept, Handle<Port>{txn.segment().at(kept).local});
       return 0;
     }
-    if (!requests_fire_dead(txn, port, 2)) return 0;
+    if (!requests_fire_dead(txn, port, 1)) return 0;  // with what it wakes, watches included
     if (port->kobject_type == IKOT_SEMAPHORE) semaphore_disown(txn, port);
     txn.set(port->receiver, 0);
     txn.set(port->context, 0);

@@ -90,8 +90,11 @@ void wake_one(Txn& txn, Locked<Port>& watch_port) {
 void tell(Txn& txn, Handle<Watch> handle) {
   Space& space = space_of(txn, txn.segment().at(handle));
   Locked<Port> watch_port = lock_watch_port(txn, space);
+  const bool first = space.fired_head == 0;
   ring_append(txn, space, handle);
-  wake_one(txn, watch_port);
+  // Whoever is woken takes all there is. More of them are quicker, but a transaction owes only so many wakes:
+  // a message may fire nine watches, and there may be two of them.
+  if (first || txn.self().slot().owed_count < kOwedMax / 2) wake_one(txn, watch_port);
 }
 
 // The watch's object is another's now, or nobody's.

@@ -30,6 +30,34 @@ class Watches : public testing::Test {
     Ref<Watch> none;
     return ipc::watch_add(a.thread(), a.space(), Name{name}, none);
   }
+  // Watched and armed: a port in eight sets, and these. What is queued on it fires nine watches.
+  mach_port_name_t watched_nine_times(TestTask& task) {
+    const mach_port_name_t p = task.allocate();
+    std::vector<mach_port_name_t> names{p};
+    for (int i = 0; i < 8; i++) {
+      names.push_back(task.allocate(MACH_PORT_RIGHT_PORT_SET));
+      EXPECT_EQ(KERN_SUCCESS,
+                ipc::port_insert_member(task.thread(), task.space(), Name{p}, Name{names.back()}));
+    }
+    for (const mach_port_name_t name : names) {
+      Ref<Watch> made;
+      EXPECT_EQ(KERN_SUCCESS, ipc::watch_add(task.thread(), task.space(), Name{name}, made));
+      EXPECT_EQ(Armed::armed, ipc::watch_arm(task.thread(), task.space(), made, Arm::if_empty));
+    }
+    settle(task.thread());
+    return p;
+  }
+  unsigned waiting(TestTask& task) {
+    const ipc::Space& space = domain.segment().at(task.space());
+    unsigned count = 0;
+    transact(a.thread(), Needs{}, [&](Txn& txn) {
+      const Locked<ipc::Port> port = txn.lock(Handle<ipc::Port>{space.watch_port});
+      count = 0;
+      for (uint32_t walk = port->receiver_head; walk != 0; walk = domain.segment().frame(walk).next) count++;
+      return 0;
+    });
+    return count;
+  }
   Armed arm(Ref<Watch> watch, Arm how = Arm::if_empty) {
     return ipc::watch_arm(a.thread(), a.space(), watch, how);
   }
@@ -127,6 +155,23 @@ TEST_F(Watches, ASetIsToldOfItsMembers) {
   EXPECT_EQ(Names{set}, fired());
 }
 
+// Looking at a set, which moves on to the next member, is not news; a message to a member that was drained
+// directly is.
+TEST_F(Watches, AnEdgeOfASetIsToldOfMessagesOnly) {
+  const mach_port_name_t p = port(), set = set_of(p);
+  const Ref<Watch> w = watch(set);
+  for (const mach_port_name_t drained : {set, p, set}) {
+    EXPECT_EQ(Armed::armed, arm(w, Arm::always));
+    send(p);
+    EXPECT_EQ(Names{set}, fired());
+    EXPECT_EQ(Armed::armed, arm(w, Arm::always));
+    EXPECT_EQ(MACH_RCV_TOO_LARGE, a.receive(set, MACH_RCV_LARGE, 0, 0).code);
+    EXPECT_EQ(Names{}, fired());
+    drain(drained);
+    EXPECT_EQ(Names{}, fired());
+  }
+}
+
 // kqueue check 78
 TEST_F(Watches, WhoLosesItsObjectIsTold) {
   const mach_port_name_t dies = port(), set = set_of(port()), moves = port(), resting = port();
@@ -210,6 +255,45 @@ TEST_F(Watches, WhoWantsItItselfIsWokenFirst) {
   waits.join();
   domain.end_thread(patient);
   domain.end_thread(eager);
+}
+
+// One port's end tells two tasks of it by messages that fire nine watches each, with somebody to wake for
+// each of them: more than one transaction can owe.
+TEST_F(Watches, ManyFireAtOnce) {
+  TestTask& owner = domain.task();
+  const mach_port_name_t dies = owner.allocate();
+  std::vector<std::pair<TestTask*, mach_port_name_t>> told;
+  for (TestTask* task : {&a, &b}) {
+    const mach_port_name_t name = owner.give_send(dies, *task), to = watched_nine_times(*task);
+    ASSERT_EQ(KERN_SUCCESS, task->notify(name, MACH_NOTIFY_DEAD_NAME, 0, to));
+    told.push_back({task, to});
+  }
+  std::vector<TestTask*> sleepers;
+  std::vector<std::thread> threads;
+  std::atomic<int> fired{0};
+  for (auto& [task, to] : told)
+    for (int i = 0; i < 9; i++) {
+      TestTask& sleeper = domain.thread_of(*task);
+      sleepers.push_back(&sleeper);
+      threads.emplace_back([this, &sleeper, &fired] { fired += wait(sleeper) == Told::fired; });
+      while (waiting(*task) != static_cast<unsigned>(i) + 1) std::this_thread::yield();
+    }
+  ASSERT_EQ(KERN_SUCCESS, owner.destroy(dies));
+  settle(owner.thread());
+  called_off = true;
+  for (size_t i = 0; i < threads.size(); i++) {
+    ipc::watch_call_off(told[i / 9].first->thread(), told[i / 9].first->space(),
+                        sleepers[i]->thread().index());
+    settle(told[i / 9].first->thread());
+    threads[i].join();
+  }
+  EXPECT_LE(2, fired);
+  for (auto& [task, to] : told) {
+    unsigned count = 0;
+    for (Name name; ipc::watch_take(task->thread(), task->space(), name);) count++;
+    EXPECT_EQ(9u, count);
+  }
+  for (TestTask* sleeper : sleepers) domain.end_thread(*sleeper);
 }
 
 TEST_F(Watches, MessagesOfOtherTasksWakeWhoWaits) {
