@@ -250,10 +250,12 @@ int Kqueue::sleep(EventList& events, uint64_t deadline_ns) {
       found = wait_for(fd(), reports, room, deadline_ns);
     }
     const Locked lock(*this);
-    if (for_ports) end_port_wait(wait);
+    if (for_ports) {
+      end_port_wait(wait);
+      port_collect(*this);  // in any case: what woke us may be another queue's, and nobody else was told
+    }
     if (leave_if_draining()) return EBADF;
     pass_++;
-    if (for_ports) port_collect(*this);
     if (found > 0 && !for_ports) report(reports, found);
     // A signal that is watched is an event as well as an interruption.
     if (found == -EINTR) collect(events.room());

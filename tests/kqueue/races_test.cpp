@@ -2,6 +2,7 @@
 // Queues that many threads use, that are closed under those who wait in them, and that a fork leaves behind.
 // What is counted is decided by the rules, not by who is quicker. Run under the thread sanitizer and
 // valgrind, too.
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -181,6 +182,35 @@ TEST(Races, AQueueIsClosedUnderSenders) {
   }
   over = true;
   sends.join();
+  destroy(port);
+}
+
+// Who waits for ports itself is woken for another queue's message, and its own queue is closed before it has
+// looked.
+TEST(Races, AWaiterThatIsLetGoLeavesNothingBehind) {
+  const mach_port_t bait = new_port(), port = new_port();
+  const int other = new_queue();
+  ASSERT_EQ(0, apply(other, port, EVFILT_MACHPORT, EV_ADD));
+  for (int i = 0; i < rounds(2000) && !HasFailure(); i++) {
+    EXPECT_TRUE(events(other, 0).empty());
+    const int kq = new_queue();
+    ASSERT_EQ(0, apply(kq, bait, EVFILT_MACHPORT, EV_ADD));
+    std::thread waits([&] {
+      struct kevent event;
+      const struct timespec timeout = {60, 0};
+      EXPECT_EQ(-1, kevent(kq, nullptr, 0, &event, 1, &timeout));
+    });
+    if (i % 2 == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    EXPECT_EQ(MACH_MSG_SUCCESS, send(port));
+    EXPECT_EQ(0, close(kq));
+    waits.join();
+    // Not kevent, which looks for itself.
+    struct pollfd ready = {other, POLLIN, 0};
+    EXPECT_EQ(1, poll(&ready, 1, kPatience)) << i;
+    EXPECT_EQ(1, drain(port));
+  }
+  close(other);
+  destroy(bait);
   destroy(port);
 }
 
