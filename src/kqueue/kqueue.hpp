@@ -131,11 +131,17 @@ class Kqueue {
   void collect(unsigned room);
   int report(const epoll_event* events, int count);
   void settle_bell();
-  // Waiting for ports in the kernel, where nothing else is watched: false, in the epoll.
-  bool begin_port_wait(PortWait& wait);
+  // Waiting: for ports in the kernel, where nothing else is watched, or else in the epoll. What these return
+  // is as of sleep(), or kAsleep.
+  enum class Begun { for_ports, in_epoll, nowhere };
+  Begun begin_wait(PortWait& wait);
+  bool end_wait();  // false: the queue is being closed
+  int sleep_once(EventList& events, uint64_t deadline_ns);
+  int sleep_for_ports(PortWait& wait, EventList& events, uint64_t deadline_ns);
+  int sleep_in_epoll(EventList& events, uint64_t deadline_ns);
+  int deliver_found(EventList& events, int found);
   void end_port_wait(PortWait& wait);
   void call_off_port_waits(bool all);
-  bool leave_if_draining();
 
   // descriptors (source.cpp)
   Source* source_at(int fd) const { return fd >= 0 && fd < source_room_ ? sources_[fd] : nullptr; }

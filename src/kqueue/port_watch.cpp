@@ -137,8 +137,10 @@ void ring_everything() {
     }
 }
 
+// In a Section a signal may have come before the trap, which knows only of those that come after.
 ipc::Told wait(const ipc::WatchWait& how) {
   const Trap trap;
+  if (t_context.deferred != 0) return ipc::Told::interrupted;
   return trap.ok() ? trap.leave(ipc::watch_wait(trap.thread(), trap.space(), how)) : ipc::Told::nothing;
 }
 

@@ -200,25 +200,23 @@ int Kqueue::deliver_ready(EventList& events) {
 int Kqueue::pass(EventList& events, bool then_sleep) {
   collect(events.room() > ready_ ? events.room() - ready_ : 1);
   const int error = deliver_ready(events);
-  if (error != 0 || !events.empty() || !then_sleep) return error;
-  sleepers_++;
-  return kAsleep;
+  return error != 0 || !events.empty() || !then_sleep ? error : kAsleep;
 }
 
-bool Kqueue::leave_if_draining() {
-  if (!draining_) return false;
-  sleepers_--;
-  left_.notify_all();
-  return true;
-}
-
-bool Kqueue::begin_port_wait(PortWait& wait) {
+Kqueue::Begun Kqueue::begin_wait(PortWait& wait) {
   const Locked lock(*this);
-  if (shared.ports == 0 || source_count_ != 0 || first_ != nullptr || draining_ || !wait.prepare())
-    return false;
+  if (draining_) return Begun::nowhere;
+  sleepers_++;
+  if (shared.ports == 0 || source_count_ != 0 || first_ != nullptr || !wait.prepare()) return Begun::in_epoll;
   wait.next = port_waits_;
   port_waits_ = &wait;
-  return true;
+  return Begun::for_ports;
+}
+
+bool Kqueue::end_wait() {
+  sleepers_--;
+  if (draining_) left_.notify_all();
+  return !draining_;
 }
 
 void Kqueue::end_port_wait(PortWait& wait) {
@@ -236,35 +234,53 @@ void Kqueue::call_off_port_waits(bool all) {
   }
 }
 
-int Kqueue::sleep(EventList& events, uint64_t deadline_ns) {
-  for (;;) {
-    epoll_event reports[kReports];
-    int found;  // of these, or -errno
+// `found`: how many reports, or -errno. kAsleep: nothing came of them.
+int Kqueue::deliver_found(EventList& events, int found) {
+  const int error = deliver_ready(events);
+  if (error != 0 || !events.empty()) return error;
+  return found > 0 ? kAsleep : found == 0 ? 0 : found == -EINTR ? EINTR : EBADF;
+}
+
+int Kqueue::sleep_for_ports(PortWait& wait, EventList& events, uint64_t deadline_ns) {
+  const int ended = wait.wait(deadline_ns);
+  const Locked lock(*this);
+  end_port_wait(wait);
+  port_collect(*this);  // in any case: what woke us may be another queue's, and nobody else was told
+  if (!end_wait()) return EBADF;
+  pass_++;
+  const bool interrupted = ended == EINTR || t_context.deferred != 0;
+  return deliver_found(events, interrupted ? -EINTR : ended == ETIMEDOUT ? 0 : 1);
+}
+
+int Kqueue::sleep_in_epoll(EventList& events, uint64_t deadline_ns) {
+  epoll_event reports[kReports];
+  const int room = static_cast<int>(std::min<unsigned>(events.room(), kReports));
+  const int found = wait_for(fd(), reports, room, deadline_ns);
+  const Locked lock(*this);
+  if (!end_wait()) return EBADF;
+  pass_++;
+  if (found > 0) report(reports, found);
+  // A signal that is watched is an event as well as an interruption.
+  if (found == -EINTR) collect(events.room());
+  return deliver_found(events, found);
+}
+
+int Kqueue::sleep_once(EventList& events, uint64_t deadline_ns) {
+  {
+    // A handler that interrupts a wait for ports may jump away: it runs when nothing of the wait is left in
+    // the queue, and what woke it has been passed on.
+    const Section section;
     PortWait wait;
-    const bool for_ports = begin_port_wait(wait);
-    if (for_ports) {
-      found = wait.wait(deadline_ns);
-      found = found == 0 ? 1 : found == ETIMEDOUT ? 0 : -found;
-    } else {
-      const int room = static_cast<int>(std::min<unsigned>(events.room(), kReports));
-      found = wait_for(fd(), reports, room, deadline_ns);
-    }
-    const Locked lock(*this);
-    if (for_ports) {
-      end_port_wait(wait);
-      port_collect(*this);  // in any case: what woke us may be another queue's, and nobody else was told
-    }
-    if (leave_if_draining()) return EBADF;
-    pass_++;
-    if (found > 0 && !for_ports) report(reports, found);
-    // A signal that is watched is an event as well as an interruption.
-    if (found == -EINTR) collect(events.room());
-    const int error = deliver_ready(events);
-    if (error == 0 && events.empty() && found > 0) continue;
-    sleepers_--;
-    if (error != 0 || !events.empty()) return error;
-    return found == 0 ? 0 : found == -EINTR ? EINTR : EBADF;
+    const Begun begun = begin_wait(wait);
+    if (begun == Begun::nowhere) return EBADF;
+    if (begun == Begun::for_ports) return sleep_for_ports(wait, events, deadline_ns);
   }
+  return sleep_in_epoll(events, deadline_ns);
+}
+
+int Kqueue::sleep(EventList& events, uint64_t deadline_ns) {
+  for (;;)
+    if (const int ended = sleep_once(events, deadline_ns); ended != kAsleep) return ended;
 }
 
 void Kqueue::drain() {

@@ -3,6 +3,7 @@
 // What is counted is decided by the rules, not by who is quicker. Run under the thread sanitizer and
 // valgrind, too.
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -257,6 +258,60 @@ TEST(Races, HandlersUseTheQueueThatTheyInterrupt) {
   sigaction(SIGUSR1, &before, nullptr);
   close(g_queue);
   destroy(port);
+}
+
+sigjmp_buf g_out;
+std::atomic<bool> g_may_jump;
+void jump_out(int) {
+  if (g_may_jump.exchange(false)) siglongjmp(g_out, 1);
+}
+
+// A handler jumps out of kevent at any moment of its wait. Nothing of the wait is left in the queue.
+TEST(Races, HandlersJumpOutOfAWaitForPorts) {
+  struct sigaction action {
+  }, before;
+  action.sa_handler = jump_out;
+  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
+  const mach_port_t port = new_port(), elsewhere = new_port();
+  const int other = new_queue();
+  ASSERT_EQ(0, apply(other, elsewhere, EVFILT_MACHPORT, EV_ADD));
+  for (int i = 0; i < rounds(300) && !testing::Test::HasFailure(); i++) {
+    EXPECT_TRUE(events(other, 0).empty());
+    const int kq = new_queue();
+    ASSERT_EQ(0, apply(kq, port, EVFILT_MACHPORT, EV_ADD));
+    ASSERT_EQ(0, apply(kq, 1, EVFILT_USER, EV_ADD | EV_CLEAR));
+    std::atomic<int> stage{0};
+    std::thread jumps([&] {
+      if (sigsetjmp(g_out, 1) == 0) {
+        g_may_jump = true;
+        stage = 1;
+        for (;;) {
+          struct kevent event;
+          kevent(kq, nullptr, 0, &event, 1, nullptr);
+        }
+      }
+      stage = 2;
+      while (stage != 3) std::this_thread::yield();
+    });
+    while (stage != 1) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::microseconds(i % 4 * 40));
+    if (i % 2 == 0) send(elsewhere);
+    EXPECT_EQ(0, pthread_kill(jumps.native_handle(), SIGUSR1));
+    while (stage != 2) std::this_thread::yield();
+    EXPECT_EQ(0, apply(kq, 1, EVFILT_USER, 0, NOTE_TRIGGER));
+    EXPECT_EQ(1u, events(kq).size());
+    EXPECT_EQ(0, close(kq));
+    stage = 3;
+    jumps.join();
+    if (i % 2 != 0) continue;
+    struct pollfd ready = {other, POLLIN, 0};
+    EXPECT_EQ(1, poll(&ready, 1, kPatience)) << i;
+    EXPECT_EQ(1, drain(elsewhere));
+  }
+  sigaction(SIGUSR1, &before, nullptr);
+  close(other);
+  destroy(port);
+  destroy(elsewhere);
 }
 
 // kqueue check 3, with threads at work in the parent: the child has no queue, and can make its own.
