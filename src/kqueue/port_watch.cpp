@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Locks: the table's mutex is below those of queues, and held over traps and over a fork. The thread takes it
 // to see which queues to tell, with a reference on each, and lets it go before it takes their locks.
+//
+// A trap in which the domain is lost ends the function that made it, and runs nothing of what that had left
+// to do (traps/signals_lost.cpp). So traps are made in functions of their own, which hold nothing else.
 #include "kqueue/port_watch.hpp"
 
 #include <errno.h>
@@ -76,7 +79,7 @@ Row** find(const Kqueue& kqueue, mach_port_name_t name) {
 
 // Takes it all off the kernel's ring. From here on it is in the list of rung rows, and nowhere in between:
 // whoever looks has it in one place or the other.
-void gather() {
+[[gnu::noinline]] void gather() {
   const Trap trap;
   ipc::Name name;
   while (trap.ok() && ipc::watch_take(trap.thread(), trap.space(), name))
@@ -96,12 +99,16 @@ void unring(const Row& row) {
     }
 }
 
+[[gnu::noinline]] void call_off_slot(uint32_t slot) {
+  const Trap trap;
+  if (trap.ok()) ipc::watch_call_off(trap.thread(), trap.space(), slot);
+}
+
 // The thread looks at the list.
 void call_off_thread() {
-  const Trap trap;
-  if (!g_running || !trap.ok()) return;
+  if (!g_running) return;
   g_called_off = true;
-  ipc::watch_call_off(trap.thread(), trap.space(), g_slot.load());
+  call_off_slot(g_slot.load());
 }
 
 // -- the thread
@@ -137,8 +144,13 @@ void ring_everything() {
     }
 }
 
+[[gnu::noinline]] uint32_t own_slot() {
+  const Trap trap;
+  return trap.ok() ? trap.thread().index() : 0;
+}
+
 // In a Section a signal may have come before the trap, which knows only of those that come after.
-ipc::Told wait(const ipc::WatchWait& how) {
+[[gnu::noinline]] ipc::Told wait(const ipc::WatchWait& how) {
   const Trap trap;
   if (t_context.deferred != 0) return ipc::Told::interrupted;
   return trap.ok() ? trap.leave(ipc::watch_wait(trap.thread(), trap.space(), how)) : ipc::Told::nothing;
@@ -154,10 +166,7 @@ bool leave() {
 }
 
 void* run(void*) {
-  {
-    const Trap trap;
-    if (trap.ok()) g_slot.store(trap.thread().index());
-  }
+  g_slot.store(own_slot());
   for (;;) {
     const ipc::Told told = wait({kNever, &g_called_off, false});
     if (told == ipc::Told::nothing) break;
@@ -189,7 +198,7 @@ bool start() {
   return g_running;
 }
 
-int add(Row& row) {
+[[gnu::noinline]] int add(Row& row) {
   const Trap trap;
   if (!trap.ok()) return ENOENT;
   switch (trap.leave(ipc::watch_add(trap.thread(), trap.space(), ipc::Name{row.name}, row.watch))) {
@@ -204,10 +213,16 @@ int add(Row& row) {
   }
 }
 
-void remove(const Row& row) {
+[[gnu::noinline]] void remove(const Row& row) {
   const Trap trap;
   if (!trap.ok()) return;
   ipc::watch_remove(trap.thread(), trap.space(), row.watch);
+}
+
+[[gnu::noinline]] ipc::Armed arm(Ref<ipc::Watch> watch, ipc::Arm how) {
+  const Trap trap;
+  if (!trap.ok()) return ipc::Armed::gone;
+  return trap.leave(ipc::watch_arm(trap.thread(), trap.space(), watch, how));
 }
 
 }  // namespace
@@ -250,9 +265,7 @@ void port_unwatch(Kqueue& kqueue, mach_port_name_t name) {
 ipc::Armed port_arm(const Kqueue& kqueue, mach_port_name_t name, ipc::Arm how) {
   const std::lock_guard<std::mutex> lock(g_mutex);
   Row** there = find(kqueue, name);
-  const Trap trap;
-  if (there == nullptr || !trap.ok()) return ipc::Armed::gone;
-  return trap.leave(ipc::watch_arm(trap.thread(), trap.space(), (*there)->watch, how));
+  return there == nullptr ? ipc::Armed::gone : arm((*there)->watch, how);
 }
 
 void port_collect(Kqueue& kqueue) {
@@ -275,8 +288,7 @@ void port_collect(Kqueue& kqueue) {
 }
 
 bool PortWait::prepare() {
-  const Trap trap;
-  slot_ = trap.ok() ? trap.thread().index() : 0;
+  slot_ = own_slot();
   return slot_ != 0;
 }
 
@@ -293,8 +305,7 @@ int PortWait::wait(uint64_t deadline_ns) {
 
 void PortWait::call_off() {
   called_off_ = true;
-  const Trap trap;
-  if (trap.ok()) ipc::watch_call_off(trap.thread(), trap.space(), slot_);
+  call_off_slot(slot_);
 }
 
 void port_watch_before_fork() { g_mutex.lock(); }

@@ -106,4 +106,16 @@ TEST(Life, ADomainWhoseFileIsCutShortIsLostAndNobodyDies) {
   EXPECT_EQ(0, next.wait());
 }
 
+TEST(Life, AQueueIsToldThatItsDomainIsLost) {
+#ifdef PORTOLAN_SANITIZED
+  GTEST_SKIP() << "sanitizers keep the objects that the way out is found by off the stack";
+#endif
+  const Domain domain;
+  Program program(domain, "life", {"lost-in-a-queue"});
+  EXPECT_EQ("looked", program.line());
+  EXPECT_EQ("told 1, gone", program.line());
+  EXPECT_EQ("others 1", program.line());
+  EXPECT_EQ(0, program.wait());
+}
+
 }  // namespace

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
+#include <sys/event.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -575,6 +576,41 @@ static void lost(void) {
   say("receive 0x%x", (unsigned)receive(&buffer, port, 0));
 }
 
+static int g_queue;
+static void* waits_for_a_port(void* unused) {
+  (void)unused;
+  struct kevent event;
+  memset(&event, 0, sizeof event);
+  const int count = kevent(g_queue, NULL, 0, &event, 1, NULL);
+  say("told %d%s", count, (event.flags & EV_EOF) != 0 ? ", gone" : "");
+  return NULL;
+}
+
+// The same, with a thread that sleeps for a port in a kernel queue. Queues work on afterwards.
+static void lost_in_a_queue(void) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/segment.v1", getenv("PORTOLAN_DOMAIN"));
+  struct kevent event;
+  g_queue = kqueue();
+  EV_SET(&event, new_port(), EVFILT_MACHPORT, EV_ADD, 0, 0, NULL);
+  expect(kevent(g_queue, &event, 1, NULL, 0, NULL) == 0);
+  pthread_t thread;
+  expect(pthread_create(&thread, NULL, waits_for_a_port, NULL) == 0);
+  usleep(100000);
+  expect(truncate(path, 4096) == 0);
+  const struct timespec now = {0, 0};
+  (void)kevent(g_queue, NULL, 0, &event, 1, &now);
+  say("looked");
+  expect(pthread_join(thread, NULL) == 0);
+  const int other = kqueue();
+  EV_SET(&event, 1, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 0, NULL);
+  expect(kevent(other, &event, 1, NULL, 0, NULL) == 0);
+  EV_SET(&event, 1, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
+  expect(kevent(other, &event, 1, NULL, 0, NULL) == 0);
+  say("others %d", kevent(other, NULL, 0, &event, 1, &now));
+  expect(close(g_queue) == 0);
+}
+
 int main(int argc, char** argv) {
   static const struct {
     const char* name;
@@ -587,7 +623,8 @@ int main(int argc, char** argv) {
                 {"killed", killed},         {"launchd", launchd_killed},
                 {"both", both_killed},      {"stays", stays},
                 {"sandboxed", sandboxed},   {"stands-in", stands_in},
-                {"refused", refused},       {"lost", lost}};
+                {"refused", refused},       {"lost", lost},
+                {"lost-in-a-queue", lost_in_a_queue}};
   static char self[512];
   const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   if (length > 0) self[length] = 0;
