@@ -85,7 +85,9 @@ Kqueue* forget_number(Row& row, int fd) {
 // A vfork child shares our memory, but not our descriptors.
 bool of_another_process() { return getpid() != g_pid; }
 
+// What is locked here the forking thread's own handlers may want.
 void before_fork() {
+  fork_section_begin();
   pulse_before_fork();
   g_mutex.lock();
   port_watch_before_fork();
@@ -94,6 +96,7 @@ void after_fork() {
   port_watch_in_parent();
   g_mutex.unlock();
   pulse_in_parent();
+  fork_section_end_in_parent();
 }
 void in_child() {
   g_pid = getpid();
@@ -111,6 +114,7 @@ void in_child() {
   port_watch_in_child();
   g_mutex.unlock();
   pulse_in_child();
+  fork_section_end_in_child();
 }
 
 bool same_file(int fd, int other) {

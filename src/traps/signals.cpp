@@ -193,4 +193,10 @@ void signals_deliver(ThreadContext& context) {
   set_mask(mask);
 }
 
+void signals_forget(ThreadContext& context) {
+  context.more = 0;
+  context.deferred = 0;
+  set_mask(context.old_mask);
+}
+
 }  // namespace portolan

@@ -33,6 +33,8 @@ void signals_init();
 bool signals_in_charge();
 // Sends what was deferred again and restores the mask. Handlers run before this returns; it may not return.
 void signals_deliver(ThreadContext& context);
+// Restores the mask and sends nothing.
+void signals_forget(ThreadContext& context);
 
 // Shows every arrival of a signal to `seen`, in its handler, before the program's own disposition takes
 // effect: the trampoline stands there whatever that is. null: no more. False: this signal cannot be watched.

@@ -363,5 +363,45 @@ TEST(Races, AForkLeavesQueuesBehind) {
   destroy(port);
 }
 
+// A signal comes at any moment of a fork, and its handler uses a queue.
+TEST(Races, HandlersUseQueuesInTheMiddleOfForks) {
+  g_queue = new_queue();
+  const mach_port_t port = new_port();
+  ASSERT_EQ(0, apply(g_queue, port, EVFILT_MACHPORT, EV_ADD));
+  ASSERT_EQ(0, apply(g_queue, 1, EVFILT_USER, EV_ADD | EV_CLEAR));
+  struct sigaction action {
+  }, before;
+  action.sa_handler = use_the_queue;
+  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
+  std::atomic<bool> over{false};
+  std::thread forks([&] {
+    while (!over) {
+      const pid_t child = fork();
+      if (child == 0) {
+        sigset_t blocked;
+        pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+        _exit(sigismember(&blocked, SIGUSR1) == 0 && kqueue() >= 0 ? 0 : 1);
+      }
+      int status = -1;
+      while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+      }
+      EXPECT_EQ(0, status);
+    }
+  });
+  const int wanted = rounds(1000);
+  for (int i = 0; i < wanted; i++) {
+    const int done = g_handled;
+    ASSERT_EQ(0, pthread_kill(forks.native_handle(), SIGUSR1));
+    for (int patience = 0; patience < 10'000 && g_handled == done; patience++)
+      std::this_thread::sleep_for(std::chrono::microseconds(patience < 100 ? 10 : 1000));
+    ASSERT_LT(done, g_handled) << "the handler hangs";
+  }
+  over = true;
+  forks.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  close(g_queue);
+  destroy(port);
+}
+
 }  // namespace
 }  // namespace kqueue_tests
