@@ -201,16 +201,27 @@ static void* sends_on(void* unused) {
   for (int i = 0;; i++) check(send_number(parent, MACH_MSG_TYPE_COPY_SEND, 2, i, -1));
   return NULL;
 }
-// A task is stopped anywhere and goes on: its messages keep their order, and others are not disturbed.
+// Who is stopped with a lock that we want is not continued by us, who wait for it.
+static void* continues(void* child) {
+  for (;;) {
+    usleep(100000);
+    (void)kill(*(const pid_t*)child, SIGCONT);
+  }
+  return NULL;
+}
+// A task is stopped anywhere and goes on: its messages keep their order, and others wait for it at the most.
 static void stops(void) {
   set_up();
-  const pid_t child = fork();
+  static pid_t child;
+  child = fork();
   if (child == 0) {
     pthread_t threads[2], sender;
     work_start(threads, 2);
     (void)pthread_create(&sender, NULL, sends_on, NULL);
     for (;;) pause();
   }
+  pthread_t nurse;
+  expect(pthread_create(&nurse, NULL, continues, &child) == 0);
   const mach_port_t port = new_port();
   unsigned state = 1;
   int next = 0;
@@ -220,6 +231,7 @@ static void stops(void) {
     expect(kill(child, SIGCONT) == 0);
     for (int j = 0; j < 10; j++, next++) expect(receive_number(g_mine, 2) == next);
   }
+  expect(pthread_cancel(nurse) == 0 && pthread_join(nurse, NULL) == 0);
   expect(kill(child, SIGSTOP) == 0 && kill(child, SIGKILL) == 0);
   expect(wait_for(child) == 128 + SIGKILL);
   drop_receive(g_mine);  // with what is left in its queue
