@@ -252,35 +252,52 @@ int Kqueue::sleep_for_ports(PortWait& wait, EventList& events, uint64_t deadline
   return deliver_found(events, interrupted ? -EINTR : ended == ETIMEDOUT ? 0 : 1);
 }
 
+// A signal that comes before the call rings the bell, which ends it.
 int Kqueue::sleep_in_epoll(EventList& events, uint64_t deadline_ns) {
   epoll_event reports[kReports];
   const int room = static_cast<int>(std::min<unsigned>(events.room(), kReports));
-  const int found = wait_for(fd(), reports, room, deadline_ns);
+  t_context.poke = bell_;
+  crash_fence();
+  const int found = t_context.deferred != 0 ? -EINTR : wait_for(fd(), reports, room, deadline_ns);
+  crash_fence();
+  t_context.poke = -1;
   const Locked lock(*this);
+  const bool interrupted = found == -EINTR || t_context.deferred != 0;
+  if (interrupted) rings_ = true;  // perhaps
   if (!end_wait()) return EBADF;
   pass_++;
   if (found > 0) report(reports, found);
-  // A signal that is watched is an event as well as an interruption.
-  if (found == -EINTR) collect(events.room());
-  return deliver_found(events, found);
+  return deliver_found(events, interrupted ? -EINTR : found);
 }
 
+// A handler that interrupts the wait may close the queue, or jump away: it runs when nothing of the wait is
+// left in the queue, and what woke it has been passed on.
 int Kqueue::sleep_once(EventList& events, uint64_t deadline_ns) {
-  {
-    // A handler that interrupts a wait for ports may jump away: it runs when nothing of the wait is left in
-    // the queue, and what woke it has been passed on.
-    const Section section;
-    PortWait wait;
-    const Begun begun = begin_wait(wait);
-    if (begun == Begun::nowhere) return EBADF;
-    if (begun == Begun::for_ports) return sleep_for_ports(wait, events, deadline_ns);
+  const Section section;
+  PortWait wait;
+  switch (begin_wait(wait)) {
+    case Begun::for_ports:
+      return sleep_for_ports(wait, events, deadline_ns);
+    case Begun::in_epoll:
+      return sleep_in_epoll(events, deadline_ns);
+    case Begun::nowhere:
+      break;
   }
-  return sleep_in_epoll(events, deadline_ns);
+  return EBADF;
 }
 
 int Kqueue::sleep(EventList& events, uint64_t deadline_ns) {
-  for (;;)
-    if (const int ended = sleep_once(events, deadline_ns); ended != kAsleep) return ended;
+  int ended;
+  do ended = sleep_once(events, deadline_ns);
+  while (ended == kAsleep);
+  if (ended != EINTR) return ended;
+  // A signal that is watched is an event as well as an interruption: by now it has been seen.
+  const Locked lock(*this);
+  if (draining_) return EINTR;
+  pass_++;
+  collect(events.room());
+  const int error = deliver_ready(events);
+  return error != 0 || !events.empty() ? error : EINTR;
 }
 
 void Kqueue::drain() {

@@ -50,6 +50,7 @@ struct ThreadContext {
   uint32_t trap_count = 0;
   uint64_t old_mask = 0;  // as it was when the first was deferred
   uint64_t more = 0;      // signals without room in `saved`
+  int poke = -1;          // an eventfd that ends a wait in a system call, while a Section waits in one
   siginfo_t saved[kDeferredMax] = {};
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A stretch of the library's own code that handlers of asynchronous signals must not run inside, because it
 // holds a lock that the handler may want: they are put off to its end, as in a trap. Traps may be made
-// inside. For waiting only in a trap, which is interrupted by what comes inside, and by who looks at what
-// came before it (ThreadContext::deferred).
+// inside. What waits in one, waits in a trap, which is interrupted by what comes inside, or in a system call
+// that ThreadContext::poke ends, and looks first at what came before (ThreadContext::deferred).
 #pragma once
 
 #include "traps/runtime.hpp"

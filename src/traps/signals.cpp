@@ -86,6 +86,8 @@ void defer(ThreadContext& context, const siginfo_t& info, ucontext_t& interrupte
   }
   context.interrupts++;
   end_sleep(context);
+  const uint64_t one = 1;
+  if (context.poke >= 0) (void)!write(context.poke, &one, sizeof one);  // its caller keeps errno
   mask_of(interrupted) = ~(kSynchronous | kLibrary);
 }
 

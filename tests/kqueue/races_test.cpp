@@ -267,19 +267,23 @@ void jump_out(int) {
 }
 
 // A handler jumps out of kevent at any moment of its wait. Nothing of the wait is left in the queue.
-TEST(Races, HandlersJumpOutOfAWaitForPorts) {
+TEST(Races, HandlersJumpOutOfAWait) {
   struct sigaction action {
   }, before;
   action.sa_handler = jump_out;
   ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
   const mach_port_t port = new_port(), elsewhere = new_port();
   const int other = new_queue();
+  const Pipe pipe;
   ASSERT_EQ(0, apply(other, elsewhere, EVFILT_MACHPORT, EV_ADD));
-  for (int i = 0; i < rounds(300) && !testing::Test::HasFailure(); i++) {
+  for (int i = 0; i < rounds(120) && !testing::Test::HasFailure(); i++) {
     EXPECT_TRUE(events(other, 0).empty());
     const int kq = new_queue();
     ASSERT_EQ(0, apply(kq, port, EVFILT_MACHPORT, EV_ADD));
     ASSERT_EQ(0, apply(kq, 1, EVFILT_USER, EV_ADD | EV_CLEAR));
+    if (i % 3 == 0) {
+      ASSERT_EQ(0, apply(kq, static_cast<uint64_t>(pipe.reads()), EVFILT_READ, EV_ADD));
+    }
     std::atomic<int> stage{0};
     std::thread jumps([&] {
       if (sigsetjmp(g_out, 1) == 0) {
@@ -291,13 +295,13 @@ TEST(Races, HandlersJumpOutOfAWaitForPorts) {
         }
       }
       stage = 2;
-      while (stage != 3) std::this_thread::yield();
+      while (stage != 3) std::this_thread::sleep_for(std::chrono::microseconds(50));
     });
     while (stage != 1) std::this_thread::yield();
     std::this_thread::sleep_for(std::chrono::microseconds(i % 4 * 40));
     if (i % 2 == 0) send(elsewhere);
     EXPECT_EQ(0, pthread_kill(jumps.native_handle(), SIGUSR1));
-    while (stage != 2) std::this_thread::yield();
+    while (stage != 2) std::this_thread::sleep_for(std::chrono::microseconds(20));
     EXPECT_EQ(0, apply(kq, 1, EVFILT_USER, 0, NOTE_TRIGGER));
     EXPECT_EQ(1u, events(kq).size());
     EXPECT_EQ(0, close(kq));
@@ -312,6 +316,38 @@ TEST(Races, HandlersJumpOutOfAWaitForPorts) {
   close(other);
   destroy(port);
   destroy(elsewhere);
+}
+
+void close_the_queue(int) { close(g_queue); }
+
+// A handler closes the queue that it interrupts: kevent has ended by then.
+TEST(Races, AHandlerClosesTheQueueThatItInterrupts) {
+  struct sigaction action {
+  }, before;
+  action.sa_handler = close_the_queue;
+  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
+  const mach_port_t port = new_port();
+  const Pipe pipe;
+  for (int i = 0; i < rounds(200); i++) {
+    g_queue = new_queue();
+    ASSERT_EQ(0, apply(g_queue, port, EVFILT_MACHPORT, EV_ADD));
+    if (i % 2 == 0) {
+      ASSERT_EQ(0, apply(g_queue, static_cast<uint64_t>(pipe.reads()), EVFILT_READ, EV_ADD));
+    }
+    std::atomic<bool> begins{false};
+    std::thread waits([&] {
+      struct kevent event;
+      begins = true;
+      EXPECT_EQ(-1, kevent(g_queue, nullptr, 0, &event, 1, nullptr));
+      EXPECT_TRUE(errno == EINTR || errno == EBADF) << errno;
+    });
+    while (!begins) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::microseconds(i % 5 * 40));
+    EXPECT_EQ(0, pthread_kill(waits.native_handle(), SIGUSR1));
+    waits.join();
+  }
+  sigaction(SIGUSR1, &before, nullptr);
+  destroy(port);
 }
 
 // kqueue check 3, with threads at work in the parent: the child has no queue, and can make its own.
