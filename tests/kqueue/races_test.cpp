@@ -215,6 +215,16 @@ TEST(Races, AWaiterThatIsLetGoLeavesNothingBehind) {
   destroy(port);
 }
 
+// Signals at any moment, and what their handlers do.
+class Handlers : public testing::Test {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "the thread sanitizer keeps signals back as long as a thread makes no call of libc's";
+#endif
+  }
+};
+
 int g_queue;
 std::atomic<int> g_handled;
 void use_the_queue(int) {
@@ -224,11 +234,7 @@ void use_the_queue(int) {
 }
 
 // A signal comes at any moment of a call on the queue, and its handler uses the same queue.
-TEST(Races, HandlersUseTheQueueThatTheyInterrupt) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP()
-      << "the thread sanitizer keeps signals back as long as a thread makes no blocking call of libc's";
-#endif
+TEST_F(Handlers, UseTheQueueThatTheyInterrupt) {
   g_queue = new_queue();
   const mach_port_t port = new_port();
   ASSERT_EQ(0, apply(g_queue, port, EVFILT_MACHPORT, EV_ADD));
@@ -267,7 +273,7 @@ void jump_out(int) {
 }
 
 // A handler jumps out of kevent at any moment of its wait. Nothing of the wait is left in the queue.
-TEST(Races, HandlersJumpOutOfAWait) {
+TEST_F(Handlers, JumpOutOfAWait) {
   struct sigaction action {
   }, before;
   action.sa_handler = jump_out;
@@ -321,7 +327,7 @@ TEST(Races, HandlersJumpOutOfAWait) {
 void close_the_queue(int) { close(g_queue); }
 
 // A handler closes the queue that it interrupts: kevent has ended by then.
-TEST(Races, AHandlerClosesTheQueueThatItInterrupts) {
+TEST_F(Handlers, CloseTheQueueThatTheyInterrupt) {
   struct sigaction action {
   }, before;
   action.sa_handler = close_the_queue;
@@ -400,7 +406,7 @@ TEST(Races, AForkLeavesQueuesBehind) {
 }
 
 // A signal comes at any moment of a fork, and its handler uses a queue.
-TEST(Races, HandlersUseQueuesInTheMiddleOfForks) {
+TEST_F(Handlers, UseQueuesInTheMiddleOfForks) {
   g_queue = new_queue();
   const mach_port_t port = new_port();
   ASSERT_EQ(0, apply(g_queue, port, EVFILT_MACHPORT, EV_ADD));
