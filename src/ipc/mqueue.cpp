@@ -72,8 +72,10 @@ void begin_wait(Txn& txn, WaitState state, uint32_t object, uint32_t room, uint3
   txn.set(frame.grant, 0);
 }
 
+// Whoever is on a list waits. A damaged list that leads in a circle comes by those that were granted already.
 void grant(Txn& txn, uint32_t id, WaitState state, uint32_t what, int32_t result, uint32_t extra = 0) {
   Frame& frame = txn.segment().frame(id);
+  if (frame.state < kWaitPort || frame.state > kWaitSend) kernel_panic("a list of waiters leads astray");
   txn.set(frame.state, state);
   txn.set(frame.grant, what);
   txn.set(frame.result, result);
