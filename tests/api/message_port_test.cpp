@@ -10,25 +10,12 @@
 #include <thread>
 #include <vector>
 
-#include "api/api.hpp"
+#include "api/loops.hpp"
 
 namespace api {
 namespace {
 
-class MessagePorts : public Api {
- protected:
-  [[nodiscard]] bool stopped() {
-    const result<bool> ran = loop.run_for(kPatience);
-    return ran && *ran;
-  }
-  int drained() {
-    int turns = 0;
-    while (loop.run_once(0ms).value()) turns++;
-    return turns;
-  }
-
-  run_loop loop;
-};
+using MessagePorts = Loops;
 
 receive_right new_port() { return receive_right::allocate().value(); }
 

@@ -3,8 +3,6 @@
 // What is counted is decided by the rules, not by who is quicker. Run under the thread sanitizer and
 // valgrind, too.
 #include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -14,13 +12,6 @@
 
 namespace kqueue_tests {
 namespace {
-
-// Under valgrind a thread runs at a fiftieth of its speed.
-int rounds(int wanted) {
-  const char* factor = getenv("KQUEUE_TESTS_DIVISOR");
-  const int divisor = factor == nullptr ? 1 : atoi(factor);
-  return wanted / (divisor > 0 ? divisor : 1) + 1;
-}
 
 // kqueue check 7
 TEST(Races, AClosedQueueLetsAllWaitersGo) {
@@ -215,147 +206,6 @@ TEST(Races, AWaiterThatIsLetGoLeavesNothingBehind) {
   destroy(port);
 }
 
-// Signals at any moment, and what their handlers do.
-class Handlers : public testing::Test {
- protected:
-  void SetUp() override {
-#if defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "the thread sanitizer keeps signals back as long as a thread makes no call of libc's";
-#endif
-  }
-};
-
-int g_queue;
-std::atomic<int> g_handled;
-void use_the_queue(int) {
-  struct kevent trigger;
-  EV_SET(&trigger, 1, EVFILT_USER, 0, NOTE_TRIGGER, 0, nullptr);
-  if (kevent(g_queue, &trigger, 1, nullptr, 0, nullptr) == 0) g_handled++;
-}
-
-// A signal comes at any moment of a call on the queue, and its handler uses the same queue.
-TEST_F(Handlers, UseTheQueueThatTheyInterrupt) {
-  g_queue = new_queue();
-  const mach_port_t port = new_port();
-  ASSERT_EQ(0, apply(g_queue, port, EVFILT_MACHPORT, EV_ADD));
-  ASSERT_EQ(0, apply(g_queue, 1, EVFILT_USER, EV_ADD | EV_CLEAR));
-  struct sigaction action {
-  }, before;
-  action.sa_handler = use_the_queue;
-  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
-  std::atomic<bool> over{false};
-  std::thread interrupted([&] {
-    while (!over) {
-      send(port);
-      events(g_queue, 0);
-      drain(port);
-    }
-  });
-  const int wanted = rounds(2000);
-  for (int i = 0; i < wanted; i++) {
-    const int done = g_handled;
-    ASSERT_EQ(0, pthread_kill(interrupted.native_handle(), SIGUSR1));
-    for (int patience = 0; patience < 10'000 && g_handled == done; patience++)
-      std::this_thread::sleep_for(std::chrono::microseconds(patience < 100 ? 10 : 1000));
-    ASSERT_LT(done, g_handled) << "the handler hangs";
-  }
-  over = true;
-  interrupted.join();
-  sigaction(SIGUSR1, &before, nullptr);
-  close(g_queue);
-  destroy(port);
-}
-
-sigjmp_buf g_out;
-std::atomic<bool> g_may_jump;
-void jump_out(int) {
-  if (g_may_jump.exchange(false)) siglongjmp(g_out, 1);
-}
-
-// A handler jumps out of kevent at any moment of its wait. Nothing of the wait is left in the queue.
-TEST_F(Handlers, JumpOutOfAWait) {
-  struct sigaction action {
-  }, before;
-  action.sa_handler = jump_out;
-  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
-  const mach_port_t port = new_port(), elsewhere = new_port();
-  const int other = new_queue();
-  const Pipe pipe;
-  ASSERT_EQ(0, apply(other, elsewhere, EVFILT_MACHPORT, EV_ADD));
-  for (int i = 0; i < rounds(120) && !testing::Test::HasFailure(); i++) {
-    EXPECT_TRUE(events(other, 0).empty());
-    const int kq = new_queue();
-    ASSERT_EQ(0, apply(kq, port, EVFILT_MACHPORT, EV_ADD));
-    ASSERT_EQ(0, apply(kq, 1, EVFILT_USER, EV_ADD | EV_CLEAR));
-    if (i % 3 == 0) {
-      ASSERT_EQ(0, apply(kq, static_cast<uint64_t>(pipe.reads()), EVFILT_READ, EV_ADD));
-    }
-    std::atomic<int> stage{0};
-    std::thread jumps([&] {
-      if (sigsetjmp(g_out, 1) == 0) {
-        g_may_jump = true;
-        stage = 1;
-        for (;;) {
-          struct kevent event;
-          kevent(kq, nullptr, 0, &event, 1, nullptr);
-        }
-      }
-      stage = 2;
-      while (stage != 3) std::this_thread::sleep_for(std::chrono::microseconds(50));
-    });
-    while (stage != 1) std::this_thread::yield();
-    std::this_thread::sleep_for(std::chrono::microseconds(i % 4 * 40));
-    if (i % 2 == 0) send(elsewhere);
-    EXPECT_EQ(0, pthread_kill(jumps.native_handle(), SIGUSR1));
-    while (stage != 2) std::this_thread::sleep_for(std::chrono::microseconds(20));
-    EXPECT_EQ(0, apply(kq, 1, EVFILT_USER, 0, NOTE_TRIGGER));
-    EXPECT_EQ(1u, events(kq).size());
-    EXPECT_EQ(0, close(kq));
-    stage = 3;
-    jumps.join();
-    if (i % 2 != 0) continue;
-    struct pollfd ready = {other, POLLIN, 0};
-    EXPECT_EQ(1, poll(&ready, 1, kPatience)) << i;
-    EXPECT_EQ(1, drain(elsewhere));
-  }
-  sigaction(SIGUSR1, &before, nullptr);
-  close(other);
-  destroy(port);
-  destroy(elsewhere);
-}
-
-void close_the_queue(int) { close(g_queue); }
-
-// A handler closes the queue that it interrupts: kevent has ended by then.
-TEST_F(Handlers, CloseTheQueueThatTheyInterrupt) {
-  struct sigaction action {
-  }, before;
-  action.sa_handler = close_the_queue;
-  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
-  const mach_port_t port = new_port();
-  const Pipe pipe;
-  for (int i = 0; i < rounds(200); i++) {
-    g_queue = new_queue();
-    ASSERT_EQ(0, apply(g_queue, port, EVFILT_MACHPORT, EV_ADD));
-    if (i % 2 == 0) {
-      ASSERT_EQ(0, apply(g_queue, static_cast<uint64_t>(pipe.reads()), EVFILT_READ, EV_ADD));
-    }
-    std::atomic<bool> begins{false};
-    std::thread waits([&] {
-      struct kevent event;
-      begins = true;
-      EXPECT_EQ(-1, kevent(g_queue, nullptr, 0, &event, 1, nullptr));
-      EXPECT_TRUE(errno == EINTR || errno == EBADF) << errno;
-    });
-    while (!begins) std::this_thread::yield();
-    std::this_thread::sleep_for(std::chrono::microseconds(i % 5 * 40));
-    EXPECT_EQ(0, pthread_kill(waits.native_handle(), SIGUSR1));
-    waits.join();
-  }
-  sigaction(SIGUSR1, &before, nullptr);
-  destroy(port);
-}
-
 // kqueue check 3, with threads at work in the parent: the child has no queue, and can make its own.
 TEST(Races, AForkLeavesQueuesBehind) {
   const int kq = new_queue();
@@ -402,46 +252,6 @@ TEST(Races, AForkLeavesQueuesBehind) {
   waits.join();
   works.join();
   close(kq);
-  destroy(port);
-}
-
-// A signal comes at any moment of a fork, and its handler uses a queue.
-TEST_F(Handlers, UseQueuesInTheMiddleOfForks) {
-  g_queue = new_queue();
-  const mach_port_t port = new_port();
-  ASSERT_EQ(0, apply(g_queue, port, EVFILT_MACHPORT, EV_ADD));
-  ASSERT_EQ(0, apply(g_queue, 1, EVFILT_USER, EV_ADD | EV_CLEAR));
-  struct sigaction action {
-  }, before;
-  action.sa_handler = use_the_queue;
-  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &before));
-  std::atomic<bool> over{false};
-  std::thread forks([&] {
-    while (!over) {
-      const pid_t child = fork();
-      if (child == 0) {
-        sigset_t blocked;
-        pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
-        _exit(sigismember(&blocked, SIGUSR1) == 0 && kqueue() >= 0 ? 0 : 1);
-      }
-      int status = -1;
-      while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-      }
-      EXPECT_EQ(0, status);
-    }
-  });
-  const int wanted = rounds(1000);
-  for (int i = 0; i < wanted; i++) {
-    const int done = g_handled;
-    ASSERT_EQ(0, pthread_kill(forks.native_handle(), SIGUSR1));
-    for (int patience = 0; patience < 10'000 && g_handled == done; patience++)
-      std::this_thread::sleep_for(std::chrono::microseconds(patience < 100 ? 10 : 1000));
-    ASSERT_LT(done, g_handled) << "the handler hangs";
-  }
-  over = true;
-  forks.join();
-  sigaction(SIGUSR1, &before, nullptr);
-  close(g_queue);
   destroy(port);
 }
 
