@@ -365,8 +365,8 @@ class Proof {
     else
       judge.equal(0, set_aside, "things that recovery could not believe");
     if (const uint32_t item = w_.reaper().slot().work_head)
-      judge.expect(false, "recovery left work undone: element " + std::to_string(work_index(item)) + " of zone " +
-                              std::to_string(work_zone(item)));
+      judge.expect(false, "recovery left work undone: element " + std::to_string(work_index(item)) +
+                              " of zone " + std::to_string(work_zone(item)));
     const unsigned outcome = scenario_->outcome(judge);
     if (outcome >= outcomes_.size()) {
       judge.expect(false, "an outcome that is not foreseen");

@@ -51,6 +51,9 @@ class Joined : public Scenario {
     process.epoch.store(kEpoch);
     memcpy(static_cast<void*>(&t_context.thread), &a.thread(), sizeof(Thread));
     t_context.epoch = kEpoch;
+    // Not of this process, which may be a task of a real domain: a look after launchd, which nobody here is,
+    // ends tasks that have no process.
+    t_context.trap_count = 0;
   }
   static constexpr uint64_t kEpoch = 7;
   mach_port_name_t task_port = 0;
